@@ -1,0 +1,199 @@
+"""What a method plugin sees. This file imports nothing of ours: it is the whole contract.
+
+A method says how clips become features (``encode``, ``embed``: each clip alone) and how features become scores
+(``score``: many episodes at once). The harness does everything else: sampling, decoding, device, precision,
+optimisation, selection, checkpoints, evaluation and records.
+
+Axes: B clips, T frames, L sensor samples, E episodes, Q queries, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Features = dict[str, Tensor]
+"""Named tensors with the clip axis first. The shared encoders write ``"video.vector"`` and the like; the presence of
+a modality travels as the boolean leaf ``"video.present"``."""
+
+
+class NotApplicable(Exception):
+    """Raised by a method's constructor when it cannot run in a setup; the message is the reason shown in the table."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """One batch of clips, as the encoders see them.
+
+    Attributes:
+        video: (B, T, 3, H, W) in 0..1, or None; the encoder normalises. Zero where the video is absent.
+        sensors: name -> (B, L, 3), SI units after the input's normalisation. Zero where the sensor is absent.
+        sensor_mask: name -> (B, L) bool: measured, not filled in.
+        present: "video", "sensors" or a sensor's name -> (B,) bool.
+    """
+
+    video: Tensor | None
+    sensors: dict[str, Tensor]
+    sensor_mask: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.present.values())))
+
+    def to(self, device: torch.device | str) -> Clips:
+        """The same clips on another device."""
+        return Clips(
+            None if self.video is None else self.video.to(device, non_blocking=True),
+            *(
+                {name: value.to(device, non_blocking=True) for name, value in part.items()}
+                for part in self._parts()
+            ),
+        )
+
+    def __getitem__(self, rows: slice | Tensor) -> Clips:
+        """Some of the clips."""
+        return Clips(
+            None if self.video is None else self.video[rows],
+            *({name: value[rows] for name, value in part.items()} for part in self._parts()),
+        )
+
+    def _parts(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+        return self.sensors, self.sensor_mask, self.present
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Labels, for ``loss`` only: they never reach ``encode``, ``embed`` or ``score``.
+
+    Attributes:
+        label: (E, Q) in 0..way-1.
+        support_class: (E, way) index among the base classes.
+        query_class: (E, Q) index among the base classes.
+    """
+
+    label: Tensor
+    support_class: Tensor
+    query_class: Tensor
+
+
+LossTerms = dict[str, Tensor]
+"""Scalars to be summed; each gets a curve of its own."""
+
+
+class Encoder(nn.Module):
+    """Turns one modality of a batch of clips into features.
+
+    ``widths`` names the outputs it can give and their width D: ``"vector"`` (B, D), ``"sequence"`` (B, T', D),
+    ``"map"`` (B, D, t, h, w), ``"stage:k"``.
+    """
+
+    modality: str
+    widths: dict[str, int]
+
+    def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method takes from the shared encoders.
+
+    ``outputs`` is empty for a method that reads clips itself. ``modalities`` are those it can use.
+    """
+
+    outputs: tuple[str, ...] = ("vector",)
+    modalities: tuple[str, ...] = ("video", "sensors")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a method is built from.
+
+    Attributes:
+        modalities: a subset of ("video", "sensors"), in that order.
+        sensors: names of the sensors of the data set.
+        encoders: modality -> shared encoder; empty for a method whose ``needs.outputs`` is empty.
+        base_classes: number of training classes.
+        way, shot: of the training episodes.
+    """
+
+    modalities: tuple[str, ...]
+    sensors: tuple[str, ...]
+    base_classes: int
+    way: int
+    shot: int
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
+
+    def width(self, output: str) -> int:
+        """Summed width of an output over the modalities in use."""
+        return sum(encoder.widths[output] for encoder in self.encoders.values())
+
+
+class FewShotMethod(nn.Module):
+    """Base class of all methods. Settings are keyword arguments of ``__init__`` with types and defaults.
+
+    Class attributes:
+        needs: outputs of the shared encoders, and modalities that the method can use.
+        transductive: scores of a query may depend on the other queries; such rows are shown but not ranked.
+        grad_at_test: ``score`` runs optimisation steps of its own.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+    transductive: ClassVar[bool] = False
+    grad_at_test: ClassVar[bool] = False
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        unusable = [name for name in setup.modalities if name not in self.needs.modalities]
+        if unusable:
+            raise NotApplicable(f"does not use {' and '.join(unusable)}")
+        self.setup = setup
+        self.encoders = nn.ModuleDict(dict(setup.encoders))
+
+    def encode(self, clips: Clips) -> Features:
+        """Clips to features, each clip alone. A frozen encoder's features are computed once and kept."""
+        features: Features = {}
+        for modality, encoder in self.encoders.items():
+            for output, value in encoder(clips, self.needs.outputs).items():
+                features[f"{modality}.{output}"] = value
+            features[f"{modality}.present"] = clips.present[modality]
+        return features
+
+    def embed(self, encoded: Features) -> Features:
+        """The trainable per-clip part of the head, (B, ...) -> (B, ...). Default: identity."""
+        return encoded
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        """Scores of every query for every class, higher is better.
+
+        Args:
+            support: leaves (E, way, shot, ...).
+            query: leaves (E, Q, ...).
+
+        Returns:
+            (E, Q, way), float32.
+        """
+        raise NotImplementedError
+
+    def loss(self, support: Features, query: Features, targets: Targets) -> LossTerms:
+        """Training loss, mean over episodes and queries. Default: cross-entropy of ``score``."""
+        scores = self.score(support, query)
+        return {"cross_entropy": F.cross_entropy(scores.flatten(0, 1), targets.label.flatten())}
+
+
+def fuse_vectors(features: Features, modalities: tuple[str, ...]) -> Tensor:
+    """Fusion of the output kind "vector": concatenation, zero where a modality is absent.
+
+    Args:
+        features: with leaves ``"<modality>.vector"`` (..., D) and ``"<modality>.present"`` (...).
+
+    Returns:
+        (..., sum of D).
+    """
+    parts = [features[f"{name}.vector"] * features[f"{name}.present"].unsqueeze(-1) for name in modalities]
+    return torch.cat(parts, dim=-1)

@@ -1,0 +1,168 @@
+"""Class splits (base / validation / novel) and the published clip lists that suites are built from.
+
+Two splits ship with the package, ``mmact`` and ``utd-mhad``; any other is a TOML file with three class lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.data.clips import IDENTITY, ClipTable, with_ids
+from harness.errors import HarnessError, nearest
+
+ROLES = ("base", "validation", "novel")
+SHIPPED = ("mmact", "utd-mhad")
+SPLIT_OF_LAYOUT = {"mmact": "mmact", "mmact-flat": "mmact", "utd-mhad": "utd-mhad"}
+_FOLDER = resources.files("harness.data.splits")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Disjoint class lists. ``clips`` is the published clip list (identity columns, ids), where there is one."""
+
+    name: str
+    source: str
+    base: tuple[str, ...]
+    validation: tuple[str, ...]
+    novel: tuple[str, ...]
+    clips: pd.DataFrame | None = None
+
+    @property
+    def classes(self) -> frozenset[str]:
+        return frozenset(self.base + self.validation + self.novel)
+
+    def role(self, role: str) -> tuple[str, ...]:
+        """Classes of ``base``, ``validation``, ``novel`` or a sum such as ``base+validation``, sorted by name."""
+        return tuple(sorted(name for part in role.split("+") for name in getattr(self, part)))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the three class lists and, where there is one, of the clip list."""
+        content: dict[str, Any] = {role: sorted(getattr(self, role)) for role in ROLES}
+        if self.clips is not None:
+            content["clips"] = clip_list_digest(self.clips)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def clip_list_digest(clips: pd.DataFrame) -> str:
+    """SHA-256 of the sorted clip names."""
+    return hashlib.sha256("\n".join(sorted(clips["clip"])).encode()).hexdigest()
+
+
+def load_split(name: str) -> Split:
+    """Load a shipped split by name, or a user's class lists from a TOML file.
+
+    Raises:
+        HarnessError: unknown name, unreadable file, overlapping or missing class lists. A file without
+            validation classes is refused with a proposal, because selection on novel classes is the first of the
+            pitfalls this harness exists to prevent.
+    """
+    if name in SHIPPED:
+        return _parse(tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8")), where=name)
+    path = Path(name)
+    if not path.is_file():
+        raise HarnessError(
+            f"no split {name!r}: neither a shipped name nor a file.", remedy=nearest(name, SHIPPED)
+        )
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HarnessError(
+            f"not TOML ({error}).",
+            where=path,
+            remedy="Write base = [...], validation = [...], novel = [...].",
+        ) from error
+    return _parse({"name": path.stem, **content}, where=str(path))
+
+
+def clip_list(split: Split, table: ClipTable | None) -> pd.DataFrame:
+    """The clips from which suites are built: known without the recordings wherever that is possible.
+
+    Generated data lists its clips in its settings, MMAct and UTD-MHAD have published lists, and any other data set
+    is taken as found on disk. Clips of classes outside the split are left out (verify counts them).
+    """
+    if table is not None and table.generated is not None:
+        from harness.data.synthetic.plan import plan
+        from harness.data.synthetic.settings import SyntheticSettings
+
+        clips = plan(SyntheticSettings.from_json(table.generated))
+    elif split.clips is not None:
+        clips = split.clips
+    elif table is not None:
+        clips = table.frame
+    else:
+        raise HarnessError(
+            f"split {split.name!r} has no published clip list.", remedy="Name the data set with --data."
+        )
+    unknown = sorted(split.classes - set(clips["class_name"]))
+    if unknown:
+        raise HarnessError(
+            f"the split names classes that the data set does not have: {', '.join(unknown)}.",
+            where=split.name,
+            remedy=nearest(unknown[0], set(clips["class_name"])),
+        )
+    columns = ["clip", *IDENTITY, "performance"]
+    return clips.loc[clips["class_name"].isin(split.classes), columns].sort_values("clip", ignore_index=True)
+
+
+def _parse(content: dict[str, Any], where: str) -> Split:
+    known = {"name", "source", *ROLES, *(["clips"] if where in SHIPPED else [])}
+    for key in content.keys() - known:
+        raise HarnessError(f"unknown key {key!r}.", where=where, remedy=nearest(key, known))
+    lists = {role: _class_list(content.get(role, []), role, where) for role in ROLES}
+    for role in ("base", "novel"):
+        if not lists[role]:
+            raise HarnessError(f"no {role} classes.", where=where, remedy=f'Add {role} = ["class", ...].')
+    if not lists["validation"]:
+        raise HarnessError(
+            "no validation classes, so checkpoints could only be chosen on the test classes.",
+            where=where,
+            remedy=f"Move some base classes to validation before looking at any result; a proposal:\n{_proposal(lists)}",
+        )
+    counts = pd.Series([name for role in ROLES for name in lists[role]]).value_counts()
+    if (counts > 1).any():
+        raise HarnessError(
+            f"listed twice: {', '.join(sorted(counts.index[counts > 1]))}.",
+            where=where,
+            remedy="The three lists must be disjoint.",
+        )
+    clips = _published_clips(content["clips"]) if where in SHIPPED else None
+    return Split(str(content["name"]), str(content.get("source", where)), **lists, clips=clips)
+
+
+def _class_list(value: object, role: str, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise HarnessError(
+            f"{role!r} is not a list of class names.", where=where, remedy=f'Write {role} = ["class", ...].'
+        )
+    return tuple(name.lower() for name in value)
+
+
+def _proposal(lists: dict[str, tuple[str, ...]]) -> str:
+    """Every fourth base class, in the order of names, from the first."""
+    base = sorted(lists["base"])
+    validation = base[::4]
+    rest = [name for name in base if name not in validation]
+    parts = {"base": rest, "validation": validation, "novel": sorted(lists["novel"])}
+    return "\n".join(f"{role} = {json.dumps(names)}" for role, names in parts.items())
+
+
+def _published_clips(file: str) -> pd.DataFrame:
+    """Expand the compact list: a row per performance with the digits of its cameras."""
+    with (_FOLDER / file).open("rb") as stream:
+        rows = pd.read_csv(stream, compression="gzip", dtype={"cameras": str})
+    rows = (
+        rows.rename(columns={"class": "class_name"})
+        .assign(camera=rows["cameras"].map(list))
+        .explode("camera")
+    )
+    return with_ids(rows.astype({"camera": int})[list(IDENTITY)])

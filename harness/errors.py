@@ -1,0 +1,37 @@
+"""The one error that a user meets: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class HarnessError(Exception):
+    """Bad input, stated for the person who can mend it.
+
+    Args:
+        problem: what is wrong, in one sentence.
+        where: the file at fault, where there is one.
+        row: the 1-based line of that file, where there is one.
+        remedy: what to do about it.
+    """
+
+    def __init__(
+        self, problem: str, *, where: Path | str | None = None, row: int | None = None, remedy: str = ""
+    ) -> None:
+        self.problem, self.where, self.row, self.remedy = problem, where, row, remedy
+        super().__init__(self.__str__())
+
+    def __str__(self) -> str:
+        place = (
+            "" if self.where is None else f"{self.where}{'' if self.row is None else f', line {self.row}'}: "
+        )
+        return f"{place}{self.problem}{f' {self.remedy}' if self.remedy else ''}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an "unknown name" message: the nearest right name and the list of all of them."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"{f'Did you mean {close[0]!r}? ' if close else ''}Known: {', '.join(names)}."

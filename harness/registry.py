@@ -1,0 +1,115 @@
+"""Names to methods: built-in, a local file, or an installed plugin (entry-point group ``mmact_oneshot.methods``)."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from harness.api import FewShotMethod
+from harness.errors import HarnessError, nearest
+
+BUILT_IN = {
+    "protonet": "baselines.protonet:ProtoNet",
+    "random": "baselines.random:Random",
+    "sensor_nn": "baselines.sensor_nn:SensorNearestNeighbour",
+}
+GROUP = "mmact_oneshot.methods"
+
+
+def method_names() -> list[str]:
+    """Every method that can be named without a file."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def load_method(name: str) -> type[FewShotMethod]:
+    """The method class for a name or for the path of a Python file that defines one.
+
+    Raises:
+        HarnessError: unknown name (with the nearest right one), a file that does not import or defines none.
+    """
+    if name.endswith(".py"):
+        return _from_file(Path(name))
+    if name in BUILT_IN:
+        module, attribute = BUILT_IN[name].split(":")
+        method: type[FewShotMethod] = getattr(importlib.import_module(module), attribute)
+        return method
+    for point in entry_points(group=GROUP, name=name):
+        return _checked(point.load(), where=point.value)
+    raise HarnessError(f"no method {name!r}.", remedy=nearest(name, method_names()) + " Or name a .py file.")
+
+
+def method_label(name: str) -> str:
+    """How a method is called in tables: a file by its stem."""
+    return Path(name).stem if name.endswith(".py") else name
+
+
+def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """All settings of a method: its defaults overridden by those given, types checked.
+
+    Raises:
+        HarnessError: unknown name (with the nearest right one) or a value of the wrong type.
+    """
+    parameters = [
+        p for p in inspect.signature(method.__init__).parameters.values() if p.name not in {"self", "setup"}
+    ]
+    known = {p.name: p for p in parameters}
+    for key in given:
+        if key not in known:
+            remedy = nearest(key, known) if known else "It has no settings."
+            raise HarnessError(f"{method.__name__} has no setting {key!r}.", where=where, remedy=remedy)
+    hints = inspect.get_annotations(method.__init__, eval_str=True)
+    fields: dict[str, Any] = {p.name: (hints[p.name], p.default) for p in parameters}
+    model = create_model(method.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    try:
+        return model(**given).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise HarnessError(
+            f"setting {first['loc'][0]!r} of {method.__name__}: {first['msg']}.", where=where
+        ) from error
+
+
+def _from_file(path: Path) -> type[FewShotMethod]:
+    if not path.is_file():
+        raise HarnessError(
+            "no such file.", where=path, remedy="Give the path of a Python file that defines a FewShotMethod."
+        )
+    spec = importlib.util.spec_from_file_location(f"oneshot_plugin_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=path) from error
+    return _only_method(module, path)
+
+
+def _only_method(module: ModuleType, path: Path) -> type[FewShotMethod]:
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, FewShotMethod) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise HarnessError(
+            f"defines {len(found)} methods, expected one.",
+            where=path,
+            remedy="One file, one class derived from FewShotMethod.",
+        )
+    return _checked(found[0], where=str(path))
+
+
+def _checked(value: Any, where: str) -> type[FewShotMethod]:
+    if not (inspect.isclass(value) and issubclass(value, FewShotMethod)):
+        raise HarnessError(
+            "is not a FewShotMethod.", where=where, remedy="Derive it from harness.api.FewShotMethod."
+        )
+    return value
