@@ -49,10 +49,7 @@ class Clips:
         """The same clips on another device."""
         return Clips(
             None if self.video is None else self.video.to(device, non_blocking=True),
-            *(
-                {name: value.to(device, non_blocking=True) for name, value in part.items()}
-                for part in self._parts()
-            ),
+            *({name: value.to(device, non_blocking=True) for name, value in part.items()} for part in self._parts()),
         )
 
     def __getitem__(self, rows: slice | Tensor) -> Clips:
@@ -158,10 +155,8 @@ class FewShotMethod(nn.Module):
     def encode(self, clips: Clips) -> Features:
         """Clips to features, each clip alone. A frozen encoder's features are computed once and kept."""
         features: Features = {}
-        for modality, encoder in self.encoders.items():
-            for output, value in encoder(clips, self.needs.outputs).items():
-                features[f"{modality}.{output}"] = value
-            features[f"{modality}.present"] = clips.present[modality]
+        for modality in self.encoders:
+            features |= encode_modality(self.setup.encoders[modality], clips, self.needs.outputs)
         return features
 
     def embed(self, encoded: Features) -> Features:
@@ -184,6 +179,12 @@ class FewShotMethod(nn.Module):
         """Training loss, mean over episodes and queries. Default: cross-entropy of ``score``."""
         scores = self.score(support, query)
         return {"cross_entropy": F.cross_entropy(scores.flatten(0, 1), targets.label.flatten())}
+
+
+def encode_modality(encoder: Encoder, clips: Clips, outputs: tuple[str, ...]) -> Features:
+    """Outputs of one shared encoder, named ``"<modality>.<output>"``, and the presence of its modality."""
+    features = {f"{encoder.modality}.{name}": value for name, value in encoder(clips, outputs).items()}
+    return features | {f"{encoder.modality}.present": clips.present[encoder.modality]}
 
 
 def fuse_vectors(features: Features, modalities: tuple[str, ...]) -> Tensor:

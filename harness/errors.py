@@ -24,9 +24,7 @@ class HarnessError(Exception):
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
-        place = (
-            "" if self.where is None else f"{self.where}{'' if self.row is None else f', line {self.row}'}: "
-        )
+        place = "" if self.where is None else f"{self.where}{'' if self.row is None else f', line {self.row}'}: "
         return f"{place}{self.problem}{f' {self.remedy}' if self.remedy else ''}"
 
 

@@ -57,9 +57,7 @@ def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where:
     Raises:
         HarnessError: unknown name (with the nearest right one) or a value of the wrong type.
     """
-    parameters = [
-        p for p in inspect.signature(method.__init__).parameters.values() if p.name not in {"self", "setup"}
-    ]
+    parameters = [p for p in inspect.signature(method.__init__).parameters.values() if p.name not in {"self", "setup"}]
     known = {p.name: p for p in parameters}
     for key in given:
         if key not in known:
@@ -72,9 +70,7 @@ def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where:
         return model(**given).model_dump()
     except ValidationError as error:
         first = error.errors()[0]
-        raise HarnessError(
-            f"setting {first['loc'][0]!r} of {method.__name__}: {first['msg']}.", where=where
-        ) from error
+        raise HarnessError(f"setting {first['loc'][0]!r} of {method.__name__}: {first['msg']}.", where=where) from error
 
 
 def _from_file(path: Path) -> type[FewShotMethod]:
@@ -109,7 +105,5 @@ def _only_method(module: ModuleType, path: Path) -> type[FewShotMethod]:
 
 def _checked(value: Any, where: str) -> type[FewShotMethod]:
     if not (inspect.isclass(value) and issubclass(value, FewShotMethod)):
-        raise HarnessError(
-            "is not a FewShotMethod.", where=where, remedy="Derive it from harness.api.FewShotMethod."
-        )
+        raise HarnessError("is not a FewShotMethod.", where=where, remedy="Derive it from harness.api.FewShotMethod.")
     return value

@@ -54,9 +54,7 @@ class ClipTable:
     sensors: tuple[SensorSpec, ...]
     frame: pd.DataFrame
     defects: tuple[Defect, ...] = field(default=())
-    generated: dict[str, object] | None = (
-        None  # the generator's settings, for data made by `oneshot data synthesize`
-    )
+    generated: dict[str, object] | None = None  # the generator's settings, for data made by `oneshot data synthesize`
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -70,7 +68,8 @@ class ClipTable:
         sha = hashlib.sha256(self.layout.encode())
         columns = [self.frame[name].tolist() for name in ("clip", "video", *self.sensor_names)]
         # Cameras share their sensor files: each file is looked up once.
-        sizes = {path: _size(self.root / path) if path else -1 for paths in columns[1:] for path in paths}
+        paths = set().union(*columns[1:])
+        sizes = {path: _size(self.root / path) if path else -1 for path in paths}
         for values in zip(*columns, strict=True):
             row = [*values, *(str(sizes[path]) for path in values[1:])]
             sha.update(("\0".join(row) + "\n").encode())
@@ -92,9 +91,7 @@ def with_ids(identities: pd.DataFrame) -> pd.DataFrame:
     rows = list(identities[list(IDENTITY)].itertuples(index=False, name=None))
     table = identities.assign(
         clip=[clip_id(*row) for row in rows],
-        performance=[
-            performance_id(name, subject, scene, session) for name, subject, _, scene, session in rows
-        ],
+        performance=[performance_id(name, subject, scene, session) for name, subject, _, scene, session in rows],
     )
     return table.sort_values("clip", kind="stable", ignore_index=True)
 

@@ -15,9 +15,7 @@ def same_share(suite: Suite, column: str) -> float:
     """Share of (query, support clip of its true class) pairs that agree in ``column``."""
     codes = pd.factorize(suite.clips[column])[0]
     draws = suite.draws
-    true_support = np.take_along_axis(
-        draws.support, draws.label[:, :, None].astype(int), axis=1
-    )  # (N, Q, shot)
+    true_support = np.take_along_axis(draws.support, draws.label[:, :, None].astype(int), axis=1)  # (N, Q, shot)
     return float((codes[true_support] == codes[draws.query][:, :, None]).mean())
 
 

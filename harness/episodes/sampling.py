@@ -113,9 +113,7 @@ class EpisodeSampler:
         return chosen
 
     def _conflict(self, clip: int, query: int) -> bool:
-        return clip == query or any(
-            a == b for a, b in zip(self._group[clip], self._group[query], strict=True)
-        )
+        return clip == query or any(a == b for a, b in zip(self._group[clip], self._group[query], strict=True))
 
     def _refuse_impossible(self, name: str, members: list[int]) -> None:
         """Whatever the queries are, enough support clips must remain: count those that the worst queries exclude."""

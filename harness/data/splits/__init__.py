@@ -70,9 +70,7 @@ def load_split(name: str) -> Split:
         return _parse(tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8")), where=name)
     path = Path(name)
     if not path.is_file():
-        raise HarnessError(
-            f"no split {name!r}: neither a shipped name nor a file.", remedy=nearest(name, SHIPPED)
-        )
+        raise HarnessError(f"no split {name!r}: neither a shipped name nor a file.", remedy=nearest(name, SHIPPED))
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -100,9 +98,7 @@ def clip_list(split: Split, table: ClipTable | None) -> pd.DataFrame:
     elif table is not None:
         clips = table.frame
     else:
-        raise HarnessError(
-            f"split {split.name!r} has no published clip list.", remedy="Name the data set with --data."
-        )
+        raise HarnessError(f"split {split.name!r} has no published clip list.", remedy="Name the data set with --data.")
     unknown = sorted(split.classes - set(clips["class_name"]))
     if unknown:
         raise HarnessError(
@@ -160,9 +156,5 @@ def _published_clips(file: str) -> pd.DataFrame:
     """Expand the compact list: a row per performance with the digits of its cameras."""
     with (_FOLDER / file).open("rb") as stream:
         rows = pd.read_csv(stream, compression="gzip", dtype={"cameras": str})
-    rows = (
-        rows.rename(columns={"class": "class_name"})
-        .assign(camera=rows["cameras"].map(list))
-        .explode("camera")
-    )
+    rows = rows.rename(columns={"class": "class_name"}).assign(camera=rows["cameras"].map(list)).explode("camera")
     return with_ids(rows.astype({"camera": int})[list(IDENTITY)])

@@ -1,0 +1,258 @@
+"""Recordings to the prepared store: parallel, resumable after a kill, atomic, and idempotent.
+
+The clips are cut into shards of whole performances. A shard is written by one worker under a temporary name and
+renamed when complete, so whatever carries its final name is complete; a later run continues with the rest.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.data.clips import IDENTITY, ClipTable
+from harness.data.layouts import LAYOUTS
+from harness.data.sensors import read_performance, to_grid
+from harness.data.store import INDEX, MANIFEST, SCHEMA, SHARDS, Store, open_store, store_folder
+from harness.data.video import read_clip
+from harness.errors import HarnessError
+from harness.protocol import StoreSpec, digest
+
+PERFORMANCES_PER_SHARD = 16
+Progress = Callable[[int, int], None]  # shards done, shards in all
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A recording that could not be used, as the store's manifest and every record list it."""
+
+    path: str
+    kind: str
+    detail: str
+
+
+def is_prepared(table: ClipTable, spec: StoreSpec, parent: Path) -> bool:
+    """Whether ``prepare`` would find nothing to do."""
+    return (store_folder(parent, table, spec) / MANIFEST).is_file()
+
+
+def prepare(
+    table: ClipTable,
+    spec: StoreSpec,
+    parent: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Store:
+    """Decode every clip once into ``parent/<digest>`` and open the result; does nothing where it is complete.
+
+    Args:
+        table: the clips.
+        spec: what to keep of each.
+        parent: folder of all stores.
+        workers: processes; default one per core.
+        progress: called after every shard.
+
+    Raises:
+        HarnessError: no room on the disk. What is done stays, and the same command continues.
+    """
+    folder = store_folder(parent, table, spec)
+    if is_prepared(table, spec, parent):
+        return open_store(folder)
+    (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+    shards = _shards(table)
+    todo = [number for number in range(len(shards)) if not _shard_file(folder, number).is_file()]
+    _refuse_without_room(folder, sum(len(shards[number]) for number in todo), spec)
+    done = len(shards) - len(todo)
+    pool = ProcessPoolExecutor(
+        max_workers=workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_worker
+    )
+    try:
+        light = _light(table)
+        waiting = [pool.submit(write_shard, light, shards[number], spec, folder, number) for number in todo]
+        for future in as_completed(waiting):
+            future.result()
+            done += 1
+            if progress:
+                progress(done, len(shards))
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise HarnessError(
+            f"the disk is full; {done} of {len(shards)} parts are done and kept.",
+            where=folder,
+            remedy="Free some space, or name another folder with --store; the same command continues.",
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    _finish(table, spec, folder, len(shards))
+    return open_store(folder)
+
+
+def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path, number: int) -> None:
+    """Decode some clips and their sensors into one shard (frames, raw rows, and last the index, atomically)."""
+    layout = LAYOUTS[table.layout]
+    frame = table.frame
+    problems: list[Problem] = []
+    frames: dict[str, list[int]] = {name: [] for name in ("count", "height", "width", "total", "start", "first")}
+    ends: list[int] = []
+    temporary = _shard_file(folder, number).with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as packed:
+            for row in rows:
+                images, total = _decode(table, row, spec, problems)
+                count, height, width = images.shape[:3]
+                for name, value in zip(frames, (count, height, width, total, packed.tell(), len(ends)), strict=True):
+                    frames[name].append(value)
+                for image in images:
+                    packed.write(_pack(image, spec))
+                    ends.append(packed.tell())
+        temporary.replace(_frames_file(folder, number))
+
+        grids, raw = {}, {}
+        performances = frame["performance"].iloc[rows].drop_duplicates()
+        for place, (row, name) in enumerate(performances.items()):
+            recording = read_performance(table, layout, frame.loc[row])
+            problems += [Problem(d.path, d.kind, d.detail) for d in recording.defects]
+            for sensor in table.sensors:
+                found = recording.recordings[sensor.name]
+                if found is None:
+                    continue
+                grids[f"{place}/{sensor.name}"] = to_grid(
+                    found, recording.start, recording.end, spec.sensor_grid, spec.max_gap, sensor.angular
+                )
+                raw[f"{name}|{sensor.name}"] = np.column_stack([found.seconds, found.values])
+        _save(temporary, folder / SHARDS / f"{number:05d}.rows.npz", raw)
+        index: dict[str, np.ndarray] = {f"frames/{k}": np.asarray(v, np.int64) for k, v in frames.items()}
+        index["frames/ends"] = np.asarray(ends, np.int64)
+        for sensor in table.sensors:
+            empty = np.zeros((spec.sensor_grid, 3), np.float32), np.zeros(spec.sensor_grid, bool)
+            both = [grids.get(f"{place}/{sensor.name}", empty) for place in range(len(performances))]
+            index[f"sensors/{sensor.name}"] = np.stack([values for values, _ in both])
+            index[f"measured/{sensor.name}"] = np.stack([measured for _, measured in both])
+        index["problems"] = np.asarray(json.dumps([asdict(problem) for problem in problems]))
+        _save(temporary, _shard_file(folder, number), index)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _decode(table: ClipTable, row: int, spec: StoreSpec, problems: list[Problem]) -> tuple[np.ndarray, int]:
+    """Frames of one clip, or none with the problem noted."""
+    none = np.zeros((0, 0, 0, 3), np.uint8), 0
+    path = table.frame["video"].iat[row]
+    if not path:
+        return none
+    try:
+        return read_clip(table.root / path, spec.frames, spec.short_side)
+    except HarnessError as error:
+        problems.append(Problem(path, "video-unreadable", error.problem))
+        return none
+
+
+def _pack(image: np.ndarray, spec: StoreSpec) -> bytes:
+    if spec.encoding == "raw":
+        return np.ascontiguousarray(image).tobytes()
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=spec.jpeg_quality)
+    return stream.getvalue()
+
+
+def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> None:
+    """Merge the shards' indices and write the manifest, last."""
+    parts = []
+    for number in range(shards):
+        with np.load(_shard_file(folder, number)) as arrays:
+            parts.append({name: arrays[name] for name in arrays.files})
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "problems"}
+    sizes = [len(part["frames/count"]) for part in parts]
+    merged["frames/shard"] = np.repeat(np.arange(shards), sizes)
+    merged["frames/first"] = merged["frames/first"] + np.repeat(
+        np.cumsum([0] + [len(part["frames/ends"]) for part in parts[:-1]]), sizes
+    )
+    order = [row for rows in _shards(table) for row in rows]
+    clips = table.frame.iloc[order].reset_index(drop=True)
+    merged["performance"] = pd.factorize(clips["performance"])[0]
+    for column in ("clip", *IDENTITY, "performance"):
+        values = clips[column]
+        merged[f"clips/{column}"] = values.to_numpy(np.int64 if column in IDENTITY[1:] else np.str_)
+    merged["clips/video"] = merged["frames/count"] > 0
+    _save(folder / f"index.{os.getpid()}.tmp", folder / INDEX, merged)
+    problems = [problem for part in parts for problem in json.loads(str(part["problems"]))]
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA,
+        "data_digest": table.digest(),
+        "layout": table.layout,
+        "generated": table.generated,
+        "spec": spec.model_dump(),
+        "spec_digest": digest(spec.model_dump()),
+        "clips": len(clips),
+        "performances": int(merged["performance"].max()) + 1,
+        "clips_without_video": int((~merged["clips/video"]).sum()),
+        "performances_without": {
+            sensor.name: int((~merged[f"measured/{sensor.name}"].any(axis=1)).sum()) for sensor in table.sensors
+        },
+        "sensors": [asdict(sensor) for sensor in table.sensors],
+        "problems": problems + [asdict(Problem(d.path, d.kind, d.detail)) for d in table.defects],
+    }
+    temporary = folder / f"manifest.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True), "utf-8")
+    temporary.replace(folder / MANIFEST)
+
+
+def _shards(table: ClipTable) -> list[list[int]]:
+    """Rows of the clip table, cut into shards of whole performances in the order of their names."""
+    codes = pd.factorize(table.frame["performance"], sort=True)[0]
+    order = np.argsort(codes, kind="stable")
+    cuts = np.flatnonzero(np.diff(codes[order] // PERFORMANCES_PER_SHARD)) + 1
+    return [part.tolist() for part in np.split(order, cuts)]
+
+
+def _light(table: ClipTable) -> ClipTable:
+    """The table as workers need it: defects of other clips stay at home."""
+    return ClipTable(table.root, table.layout, table.sensors, table.frame)
+
+
+def _refuse_without_room(folder: Path, clips: int, spec: StoreSpec) -> None:
+    """Refuse early what cannot fit: 4:3 frames, JPEG at about a tenth of raw, 20 kB of sensors a clip."""
+    frame = spec.short_side**2 * 4 // 3 * 3 // (1 if spec.encoding == "raw" else 10)
+    needed = clips * (spec.frames * frame + 20_000)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise HarnessError(
+            f"about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free.",
+            where=folder,
+            remedy="Free some space, name another folder with --store, or keep less (--set store.encoding=jpeg).",
+        )
+
+
+def _save(temporary: Path, final: Path, arrays: dict[str, np.ndarray]) -> None:
+    with temporary.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    temporary.replace(final)
+
+
+def _frames_file(folder: Path, number: int) -> Path:
+    return folder / SHARDS / f"{number:05d}.frames"
+
+
+def _shard_file(folder: Path, number: int) -> Path:
+    return folder / SHARDS / f"{number:05d}.npz"
+
+
+def _worker() -> None:
+    """Ctrl-C is for the parent, which lets running shards end and drops the rest."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,133 @@
+"""The prepared store: every clip decoded once, memory-mapped, so that training never opens a video.
+
+A folder ``<data digest>-<spec digest>`` holds ``manifest.json`` (written last: its presence means complete),
+``index.npz`` (clips, frame offsets, sensor grids) and ``shards/`` (packed frames, and the sensors' raw rows).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.data.clips import ClipTable
+from harness.errors import HarnessError
+from harness.protocol import StoreSpec, digest
+
+SCHEMA = 1
+MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"
+
+
+def store_folder(parent: Path, table: ClipTable, spec: StoreSpec) -> Path:
+    """Where the store of these recordings, prepared to this specification, belongs."""
+    return parent / f"{table.digest()[:16]}-{digest(spec.model_dump())[:8]}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A complete store, open for reading.
+
+    Attributes:
+        clips: clip, identity columns, performance, and ``video``: whether frames are there.
+        sensors: name -> (P, G, 3) float32, SI units, P performances on a grid of G instants.
+        measured: name -> (P, G) bool.
+        performance: (N,) row of ``sensors`` for every clip.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    clips: pd.DataFrame
+    performance: np.ndarray
+    sensors: dict[str, np.ndarray]
+    measured: dict[str, np.ndarray]
+    _frames: dict[str, np.ndarray] = field(repr=False)
+    _maps: dict[int, np.memmap[Any, Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def spec(self) -> StoreSpec:
+        return StoreSpec.model_validate(self.manifest["spec"])
+
+    @property
+    def data_digest(self) -> str:
+        return str(self.manifest["data_digest"])
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """Clip name -> row."""
+        return {clip: row for row, clip in enumerate(self.clips["clip"])}
+
+    def frame_shape(self, row: int) -> tuple[int, int, int]:
+        """Stored frames of a clip: (count, height, width); count 0 where the video is missing or unreadable."""
+        count, height, width = (int(self._frames[name][row]) for name in ("count", "height", "width"))
+        return count, height, width
+
+    def frames(self, row: int, picks: np.ndarray) -> np.ndarray:
+        """Frames ``picks`` of a clip, uint8 (len(picks), height, width, 3)."""
+        count, height, width = self.frame_shape(row)
+        packed = self._map(int(self._frames["shard"][row]))
+        if self.manifest["spec"]["encoding"] == "raw":
+            start = int(self._frames["start"][row])
+            clip = packed[start : start + count * height * width * 3].reshape(count, height, width, 3)
+            return np.asarray(clip[picks])
+        from PIL import Image
+
+        ends = self._frames["ends"][int(self._frames["first"][row]) :][:count].astype(np.int64)
+        starts = np.concatenate([[int(self._frames["start"][row])], ends[:-1]])
+        images = {
+            pick: np.asarray(Image.open(io.BytesIO(packed[starts[pick] : ends[pick]].tobytes())).convert("RGB"))
+            for pick in set(picks.tolist())
+        }
+        return np.stack([images[pick] for pick in picks.tolist()])
+
+    def _map(self, shard: int) -> np.memmap[Any, Any]:
+        if shard not in self._maps:
+            self._maps[shard] = np.memmap(self.folder / SHARDS / f"{shard:05d}.frames", dtype=np.uint8, mode="r")
+        return self._maps[shard]
+
+
+def raw_rows(store: Store, row: int) -> dict[str, np.ndarray]:
+    """The sensors' own samples of a clip's performance: name -> (n, 4) float64, seconds on the performance's clock
+    and three axes in SI units; absent sensors are left out."""
+    shard = int(store._frames["shard"][row])
+    prefix = f"{store.clips['performance'].iat[row]}|"
+    with np.load(store.folder / SHARDS / f"{shard:05d}.rows.npz") as rows:
+        return {key.removeprefix(prefix): rows[key] for key in rows.files if key.startswith(prefix)}
+
+
+def open_store(folder: Path) -> Store:
+    """Open a complete store.
+
+    Raises:
+        HarnessError: not there, not complete, or written by another version.
+    """
+    manifest_path = folder / MANIFEST
+    if not manifest_path.is_file():
+        raise HarnessError("no complete store here.", where=folder, remedy="Run `oneshot data prepare` (again).")
+    manifest = json.loads(manifest_path.read_text("utf-8"))
+    if manifest.get("schema") != SCHEMA:
+        raise HarnessError(
+            f"store of schema {manifest.get('schema')}, this version reads {SCHEMA}.",
+            where=manifest_path,
+            remedy="Delete the folder and prepare again.",
+        )
+    with np.load(folder / INDEX) as arrays:
+        index = {name: arrays[name] for name in arrays.files}
+    part = {
+        kind: {k.removeprefix(kind): v for k, v in index.items() if k.startswith(kind)}
+        for kind in ("clips/", "sensors/", "measured/", "frames/")
+    }
+    return Store(
+        folder=folder,
+        manifest=manifest,
+        clips=pd.DataFrame(part["clips/"]),
+        performance=index["performance"],
+        sensors=part["sensors/"],
+        measured=part["measured/"],
+        _frames=part["frames/"],
+    )

@@ -1,0 +1,104 @@
+"""Encode every clip once; keep the features in half precision, on disk where they are many."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.api import Clips, Features, FewShotMethod
+from harness.device import Device
+from harness.input import ClipSource
+
+IN_MEMORY = 2 << 30  # bytes of one leaf above which it is memory-mapped
+
+
+class FeatureTable:
+    """Features of some of a store's clips; leaf -> (N, ...), addressed by the store's rows.
+
+    Args:
+        rows: (N,) the clips that are held.
+        size: number of clips in the store.
+        dtype: of floating-point leaves; others are kept as they are.
+    """
+
+    def __init__(self, rows: np.ndarray, size: int, dtype: torch.dtype = torch.float16) -> None:
+        self.rows, self.size, self.dtype = rows, size, dtype
+        self._place = np.full(size, -1, np.int64)
+        self._place[rows] = np.arange(len(rows))
+        self._leaves: dict[str, Tensor] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._parts: tuple[FeatureTable, ...] = ()  # keeps the folders of joined tables alive
+
+    def write(self, first: int, features: Features) -> None:
+        """Put the features of ``rows[first : first + B]``."""
+        for name, value in features.items():
+            kept = value.detach().to(self.dtype) if value.is_floating_point() else value.detach()
+            if name not in self._leaves:
+                self._leaves[name] = self._allocate(name, (len(self.rows), *kept.shape[1:]), kept.dtype)
+            self._leaves[name][first : first + len(kept)] = kept.cpu()
+
+    def gather(self, rows: np.ndarray, device: torch.device) -> Features:
+        """Features of the store's rows, in any shape: leaves (*rows.shape, ...), float32."""
+        place = torch.from_numpy(self._place[rows])
+        if bool((place < 0).any()):
+            raise KeyError("a clip was asked for that was not encoded")
+        leaves = {name: leaf[place].to(device) for name, leaf in self._leaves.items()}
+        return {name: leaf.float() if leaf.is_floating_point() else leaf for name, leaf in leaves.items()}
+
+    def joined(self, other: FeatureTable) -> FeatureTable:
+        """The leaves of two tables of the same clips, shared, not copied."""
+        assert np.array_equal(self.rows, other.rows)
+        both = FeatureTable(self.rows, self.size, self.dtype)
+        both._leaves = {**self._leaves, **other._leaves}
+        both._parts = (self, other)
+        return both
+
+    def _allocate(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        size = int(np.prod(shape)) * dtype.itemsize
+        if size <= IN_MEMORY:
+            return torch.empty(shape, dtype=dtype)
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="oneshot-features-")
+        path = Path(self._folder.name) / name.replace("/", "_")
+        return torch.from_file(str(path), shared=True, size=int(np.prod(shape)), dtype=dtype).view(shape)
+
+
+def batches(rows: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive pieces of ``rows`` with the place where each begins."""
+    for first in range(0, len(rows), size):
+        yield first, rows[first : first + size]
+
+
+@torch.no_grad()
+def encode_clips(
+    encode: Callable[[Clips], Features],
+    source: ClipSource,
+    rows: np.ndarray,
+    device: Device,
+    batch: int,
+    progress: Callable[[int], None] | None = None,
+) -> FeatureTable:
+    """Features of clips under the fixed rule of evaluation; ``encode`` is in evaluation mode."""
+    table = FeatureTable(rows, len(source.store.clips))
+    for first, piece in batches(rows, batch):
+        with device.autocast():
+            table.write(first, encode(source.load(piece).to(device.torch)))
+        if progress:
+            progress(len(piece))
+    return table
+
+
+@torch.no_grad()
+def embed_clips(method: FewShotMethod, encoded: FeatureTable, device: Device, batch: int = 1024) -> FeatureTable:
+    """The head's per-clip part over all encoded clips."""
+    method.eval()
+    table = FeatureTable(encoded.rows, encoded.size, torch.float32)
+    for first, piece in batches(encoded.rows, batch):
+        with device.autocast():
+            table.write(first, method.embed(encoded.gather(piece, device.torch)))
+    return table

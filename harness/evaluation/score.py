@@ -1,0 +1,43 @@
+"""Score fixed episodes from features, hundreds at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from harness.api import FewShotMethod
+from harness.device import Device
+from harness.episodes.suites import Suite
+from harness.evaluation.features import FeatureTable
+
+EPISODES_AT_ONCE = 512
+NOT_SCORED = -1
+
+
+def score_suite(
+    method: FewShotMethod, embedded: FeatureTable, suite: Suite, rows: np.ndarray, device: Device
+) -> np.ndarray:
+    """Predicted position of every query.
+
+    Args:
+        embedded: features of all clips that are there.
+        rows: (clips of the suite,) store rows, -1 where the clip is absent.
+
+    Returns:
+        (N, Q) int8 in 0..way-1; -1 throughout episodes that touch an absent clip.
+    """
+    method.eval()
+    support, query = rows[suite.draws.support], rows[suite.draws.query]
+    complete = np.flatnonzero((support >= 0).all(axis=(1, 2)) & (query >= 0).all(axis=1))
+    predicted = np.full(query.shape, NOT_SCORED, np.int8)
+    guesses = []
+    with torch.set_grad_enabled(method.grad_at_test):
+        for first in range(0, len(complete), EPISODES_AT_ONCE):
+            chosen = complete[first : first + EPISODES_AT_ONCE]
+            scores = method.score(
+                embedded.gather(support[chosen], device.torch), embedded.gather(query[chosen], device.torch)
+            )
+            guesses.append(scores.detach().argmax(dim=2).to(torch.int8))
+    if guesses:
+        predicted[complete] = torch.cat(guesses).cpu().numpy()
+    return predicted

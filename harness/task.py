@@ -1,0 +1,96 @@
+"""One data set ready for methods: the store, the split, the suites, and which clips can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.data.splits import Split
+from harness.data.store import Store
+from harness.episodes.sampling import EpisodeSampler, SuiteSpec
+from harness.episodes.suites import Suite, build_suite, suite_spec, train_spec
+from harness.errors import HarnessError
+from harness.protocol import Settings, digest
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all rows of a table have in common.
+
+    Attributes:
+        store: the prepared recordings.
+        split: the classes.
+        clips: the clip list from which suites are built (known without the recordings where possible).
+        settings: of the run.
+    """
+
+    store: Store
+    split: Split
+    clips: pd.DataFrame
+    settings: Settings
+
+    @cached_property
+    def data_digest(self) -> str:
+        """The store's data and specification, hashed."""
+        return digest([self.store.data_digest, self.store.manifest["spec_digest"]])
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """(N,) bool over the store's rows: a clip counts as there when its video could be decoded. A missing sensor
+        does not make a clip unusable: it is scored with its mask."""
+        return self.store.clips["video"].to_numpy(bool)
+
+    def rows(self, clips: pd.DataFrame) -> np.ndarray:
+        """Store rows of clips, -1 for those that are absent or unusable."""
+        found = np.asarray([self.store.row.get(clip, -1) for clip in clips["clip"]], np.int64)
+        return np.where((found >= 0) & self.usable[found], found, -1)
+
+    def role_rows(self, role: str) -> np.ndarray:
+        """Usable store rows of the classes of a role such as ``base`` or ``base+validation``."""
+        rows = self.rows(self.clips[self.clips["class_name"].isin(self.split.role(role))])
+        return rows[rows >= 0]
+
+    def suite(self, name: str) -> Suite:
+        """A fixed suite, built once."""
+        if name not in self._suites:
+            self._suites[name] = build_suite(suite_spec(name), self.split, self.clips, self.settings.episodes)
+        return self._suites[name]
+
+    @cached_property
+    def _suites(self) -> dict[str, Suite]:
+        return {}
+
+    def training_sampler(self, seed: int, queries: int, role: str) -> tuple[EpisodeSampler, np.ndarray]:
+        """Sampler of training episodes over the usable clips of a role, and the store rows it indexes."""
+        settings = self.settings
+        spec: SuiteSpec = train_spec(seed, settings.way, settings.shot, queries, role)
+        clips = self.clips[self.clips["class_name"].isin(self.split.role(role))]
+        rows = self.rows(clips)
+        clips = clips[rows >= 0].reset_index(drop=True)
+        return EpisodeSampler(clips, self.split.role(role), spec), rows[rows >= 0]
+
+    def completeness(self) -> dict[str, Any]:
+        """What is missing of the clip list, for records and reports."""
+        rows = self.rows(self.clips)
+        manifest = self.store.manifest
+        return {
+            "clips_listed": len(self.clips),
+            "clips_usable": int((rows >= 0).sum()),
+            "performances_without_sensor": manifest["performances_without"],
+            "problems": len(manifest["problems"]),
+            "complete": bool((rows >= 0).all()) and not any(manifest["performances_without"].values()),
+        }
+
+    def require_usable(self) -> None:
+        """Raises HarnessError where a role has no usable clip at all."""
+        for role in ("base", "validation", "novel"):
+            if not len(self.role_rows(role)):
+                raise HarnessError(
+                    f"no clip of the {role} classes could be used.",
+                    where=self.store.manifest.get("layout"),
+                    remedy="`oneshot data verify` lists what is wrong with the recordings.",
+                )

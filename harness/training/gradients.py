@@ -1,0 +1,68 @@
+"""Loss and gradients of one step, with the clips encoded all at once or in micro-batches.
+
+In micro-batches the features are first computed without gradients, the loss and its gradient with respect to the
+features are taken over the whole step, and then each micro-batch is encoded again and pulled back. So the heads, and
+any BatchNorm in them, see the whole step, and the gradients are those of the full batch (Gao et al., 2021, arXiv
+2101.06983, section 3.2).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.api import Clips, Features, FewShotMethod, LossTerms
+from harness.device import Device
+from harness.encoders.build import seeded
+from harness.training.batches import EpisodeBatch
+
+
+def backward(
+    method: FewShotMethod, clips: Clips, batch: EpisodeBatch, device: Device, micro_batch: int, seed: object
+) -> LossTerms:
+    """Accumulate the gradients of a step and return its loss terms.
+
+    Args:
+        clips: the clips of ``batch.rows``, on the device.
+        micro_batch: clips encoded at a time; 0 for all.
+        seed: of the dropout in the encoders, so that a micro-batch drops the same units both times.
+    """
+    size = len(clips)
+    if not micro_batch or micro_batch >= size:
+        with device.autocast():
+            encoded = method.encode(clips)
+        terms = head_loss(method, encoded, batch, device)
+        _total(terms).backward()  # type: ignore[no-untyped-call]
+        return {name: term.detach() for name, term in terms.items()}
+
+    pieces = [slice(first, first + micro_batch) for first in range(0, size, micro_batch)]
+    with torch.no_grad():
+        parts = [_encode(method, clips[piece], device, (seed, piece.start)) for piece in pieces]
+    leaves = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    for value in leaves.values():
+        value.requires_grad_(value.is_floating_point())
+    terms = head_loss(method, leaves, batch, device)
+    _total(terms).backward()  # type: ignore[no-untyped-call]
+    for piece in pieces:
+        again = _encode(method, clips[piece], device, (seed, piece.start))
+        pulled = [name for name, value in again.items() if value.requires_grad and leaves[name].grad is not None]
+        if pulled:
+            gradients = [leaves[name].grad[piece] for name in pulled]  # type: ignore[index]
+            torch.autograd.backward([again[name] for name in pulled], gradients)
+    return {name: term.detach() for name, term in terms.items()}
+
+
+def head_loss(method: FewShotMethod, encoded: Features, batch: EpisodeBatch, device: Device) -> LossTerms:
+    """Loss terms of a step from encoded clips."""
+    with device.autocast():
+        support, query = batch.split(method.embed(encoded))
+        return method.loss(support, query, batch.targets)
+
+
+def _encode(method: FewShotMethod, clips: Clips, device: Device, seed: object) -> Features:
+    with seeded("encode", seed), device.autocast():
+        return method.encode(clips)
+
+
+def _total(terms: LossTerms) -> Tensor:
+    return torch.stack([term.float() for term in terms.values()]).sum()

@@ -1,0 +1,153 @@
+"""The shared encoders: per modality and seed one, trained on the training classes by a neutral objective.
+
+Every head of a table gets the same ones, so heads are compared and not the luck or the length of encoder training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.api import Encoder, Features, FewShotMethod, Needs, Setup, encode_modality
+from harness.device import Device
+from harness.encoders.build import build_encoder, state_digest
+from harness.evaluation.features import FeatureTable, encode_clips
+from harness.input import ClipSource
+from harness.progress import Watcher
+from harness.protocol import HEADLINE_REGIMEN, Regimen, digest
+from harness.task import Task
+from harness.training.checkpoint import load_weights, save_weights
+from harness.training.fit import fit
+
+
+class PrototypeObjective(FewShotMethod):
+    """The neutral objective: prototype loss on the encoder's own vector, without any head.
+
+    Snell et al., NeurIPS 2017, eq. 1-2, on L2-normalised vectors with a learned scale, so that no head's projection
+    or normalisation shapes the features that all of them share.
+    """
+
+    needs = Needs(outputs=("vector",))
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.log_scale = torch.nn.Parameter(torch.tensor(10.0).log())
+
+    def embed(self, encoded: Features) -> Features:
+        (modality,) = self.setup.modalities
+        return {"vector": torch.nn.functional.normalize(encoded[f"{modality}.vector"].float(), dim=-1)}
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        prototypes = support["vector"].mean(dim=2)
+        return -torch.cdist(query["vector"], prototypes).square() * self.log_scale.exp()
+
+
+class SharedEncoders:
+    """Trains, keeps and applies the shared encoders.
+
+    Args:
+        task: the data.
+        folder: where trained encoders are kept.
+        device: where to run.
+        watcher: told what goes on.
+        curves: opens a log of scalars for a named training.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        folder: Path,
+        device: Device,
+        watcher: Watcher,
+        curves: Callable[[str], Callable[[int, dict[str, float]], None]],
+    ) -> None:
+        self.task, self.folder, self.device, self.watcher, self.curves = task, folder, device, watcher, curves
+        self._tables: dict[tuple[object, ...], FeatureTable] = {}
+
+    def trained(self, modality: str, seed: int, regimen: Regimen) -> tuple[Encoder, dict[str, Any]]:
+        """A fresh copy of the trained encoder, and its record: digests, selection trace, costs."""
+        settings, sensors = self.task.settings, tuple(self.task.store.sensors)
+        encoder = build_encoder(modality, settings, sensors, seed)
+        spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
+        identity = {
+            "data": self.task.data_digest,
+            "split": self.task.split.digest,
+            "classes": regimen.classes,
+            "selection": regimen.selection,
+            "modality": modality,
+            "encoder": spec.model_dump(),
+            "input": settings.input.model_dump(),
+            "budget": settings.encoder_training.model_dump(),
+            "way": settings.way,
+            "shot": settings.shot,
+            "seed": seed,
+        }
+        name = f"{modality}-{regimen.name}-s{seed}-{digest(identity)[:8]}"
+        path = self.folder / f"{name}.safetensors"
+        if path.is_file():
+            return encoder, load_weights(path, encoder)
+        initial = state_digest(encoder)
+        objective = PrototypeObjective(
+            Setup(
+                (modality,),
+                sensors,
+                len(self.task.split.role(regimen.classes)),
+                settings.way,
+                settings.shot,
+                {modality: encoder},
+            )
+        )
+        trained = fit(
+            objective,
+            self.task,
+            settings.encoder_training,
+            regimen,
+            ClipSource(self.task.store, settings.input, (modality,)),
+            device=self.device,
+            seed=seed,
+            state_file=path.with_suffix(".state"),
+            title=f"shared {modality} encoder, seed {seed}",
+            watcher=self.watcher,
+            curves=self.curves(f"encoder-{name}"),
+        )
+        notes = {
+            "initial_state": initial,
+            "state": state_digest(encoder),
+            "objective": "prototype loss",
+            "selection": trained.trace,
+            "best_step": trained.best_step,
+            "volatile": {"seconds": round(trained.seconds, 2), "clips_per_second": round(trained.rate, 1)},
+        }
+        encoder = encoder.cpu()
+        save_weights(path, encoder.state_dict(), notes)
+        return encoder, notes
+
+    def features(self, modality: str, seed: int, regimen: Regimen, outputs: tuple[str, ...], role: str) -> FeatureTable:
+        """Features of all usable clips of a role, computed once for all heads and suites of a seed."""
+        key = (modality, seed, regimen.name, outputs, role)
+        if key not in self._tables:
+            self._tables = {old: table for old, table in self._tables.items() if old[1] == seed}
+            encoder, _ = self.trained(modality, seed, regimen)
+            encoder = encoder.to(self.device.torch).eval()
+            rows = self.task.role_rows(role)
+            self.watcher.begin(f"{modality} features, {role} classes, seed {seed}", len(rows))
+            try:
+                done = 0
+
+                def advance(count: int) -> None:
+                    nonlocal done
+                    done += count
+                    self.watcher.advance(done)
+
+                source = ClipSource(self.task.store, self.task.settings.input, (modality,))
+                self._tables[key] = encode_clips(
+                    lambda clips: encode_modality(encoder, clips, outputs),
+                    source, rows, self.device, self.task.settings.batch, advance,
+                )  # fmt: skip
+            finally:
+                self.watcher.end()
+        return self._tables[key]

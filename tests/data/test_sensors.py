@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from harness.data.clips import SensorSpec
+from harness.data.layouts import LAYOUTS, index
+from harness.data.recording import SensorRecording
+from harness.data.sensors import read_csv, read_performance, to_grid
+from harness.errors import HarnessError
+
+from .planted import ACC, SENSORS, csv_lines, official, shared, stamp
+
+GYRO = SensorSpec("gyro", "rad/s", 50.0, "pocket")
+ANGLES = SensorSpec("orientation", "rad", 25.0, "pocket", angular=True)
+
+
+def read(path: Path, lines: list[str] | bytes, sensor: SensorSpec = ACC, scale: float = 1.0) -> SensorRecording:
+    path = path / "walking.csv"
+    path.write_bytes(lines if isinstance(lines, bytes) else "\n".join(lines).encode())
+    return read_csv(path, sensor, scale)
+
+
+def found(recording: SensorRecording) -> dict[str, int | None]:
+    """Kind -> line of each defect, without the constant columns of made-up values."""
+    return {each.kind: each.row for each in recording.defects if each.kind != "constant-column"}
+
+
+def counting(n: int) -> list[list[float]]:
+    """Rows 0, 1, 2, ... in three unlike columns."""
+    return [[k, 10 + k, -k] for k in range(n)]
+
+
+# --- CSV files
+
+
+def test_a_clean_file_is_read_exactly(tmp_path: Path) -> None:
+    recording = read(tmp_path, csv_lines([1.5, 1.51, 1.52], counting(3)), scale=2.0)
+    assert_allclose(recording.seconds, [0, 0.01, 0.02], atol=1e-9)
+    assert_array_equal(recording.values, 2 * np.array(counting(3), np.float32))
+    assert recording.start == 1531137601.5  # 2018-07-09 12:00:01.5
+    assert (recording.seconds.dtype, recording.values.dtype) == (np.float64, np.float32)
+    assert recording.defects == ()
+
+
+@pytest.mark.parametrize(
+    "dress",
+    [
+        lambda text: "time,x,y,z\n" + text,
+        lambda text: '"Time","x","y","z"\n' + text,
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n") + "\r\n\r\n\r\n",
+        lambda text: "\n\n" + text.replace("\n", "\n\n"),
+        lambda text: text.replace(",", " , ").replace("\n", "  \n  "),
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", ";").replace(".", ","),
+        lambda text: text.replace(",", "\t"),
+        lambda text: text.replace("\n", ",\n"),
+    ],
+    ids=[
+        "header",
+        "quoted",
+        "bom",
+        "crlf",
+        "blank",
+        "spaces",
+        "semicolons",
+        "decimal-commas",
+        "tabs",
+        "trailing",
+    ],
+)
+def test_dress_of_the_file_changes_nothing(tmp_path: Path, dress) -> None:  # type: ignore[no-untyped-def]
+    lines = csv_lines([1.5, 1.51, 1.52], counting(3))
+    plain = read(tmp_path, lines)
+    dressed = read(tmp_path, dress("\n".join(lines)).encode())
+    assert_array_equal(dressed.seconds, plain.seconds)
+    assert_array_equal(dressed.values, plain.values)
+    assert dressed.start == plain.start
+    assert dressed.defects == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n  \n", b"time,x,y,z\n", b"\xef\xbb\xbf"])
+def test_a_file_without_rows_is_absent(tmp_path: Path, content: bytes) -> None:
+    recording = read(tmp_path, content)
+    assert not recording.present
+    assert found(recording) == {"sensor-file-empty": None}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\nDear reader,\nthis is no sensor file.\n",
+        b"20180709_12:00:00.1,a,b,c",
+        b"1,2,3,4",
+        b"20180709_12:00:00.1,1,2",
+        bytes(range(128, 256)) * 20,
+    ],
+)
+def test_a_csv_of_text_is_absent_and_names_its_first_bad_row(tmp_path: Path, content: bytes) -> None:
+    recording = read(tmp_path, content)
+    assert not recording.present
+    assert found(recording) == {"sensor-file-not-csv": 2 if content.startswith(b"\n") else 1}
+
+
+def test_unreadable_rows_are_left_out_and_counted(tmp_path: Path) -> None:
+    lines = csv_lines(np.arange(8) / 100, counting(8))
+    lines[1] = lines[1].replace("1.0", "nan", 1)
+    lines[3] = "cut off"
+    lines[4] += ",5"
+    lines[6] = lines[6].replace("6.0", "inf", 1)
+    recording = read(tmp_path, lines)
+    assert recording.values[:, 0].tolist() == [0, 2, 5, 7]
+    assert found(recording) == {"row-unreadable": 2}
+    assert recording.defects[0].detail == "4 of 8 rows: lines 2, 4, 5, 7"
+
+
+def test_a_lone_stamp_without_fraction_is_the_full_second_where_that_fits(tmp_path: Path) -> None:
+    lines = csv_lines([0.98, 0.99, 1.0, 1.01], counting(4))
+    lines[2] = lines[2].replace("01.000000", "01")
+    recording = read(tmp_path, lines)
+    assert_allclose(recording.seconds, [0, 0.01, 0.02, 0.03], atol=1e-6)
+    assert found(recording) == {"time-fraction-missing": 3}
+
+
+def test_a_stamp_without_fraction_is_interpolated_where_the_full_second_does_not_fit(tmp_path: Path) -> None:
+    lines = csv_lines([1.50, 1.51, 1.52, 1.53, 1.54], counting(5))
+    for row in (1, 3):
+        lines[row] = f"20180709_12:00:01,{lines[row].split(',', 1)[1]}"
+    recording = read(tmp_path, lines)
+    assert_allclose(recording.seconds, [0, 0.01, 0.02, 0.03, 0.04], atol=1e-6)
+    assert recording.values[:, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_runs_and_ends_without_fractions_follow_rows_and_rate_within_their_second(tmp_path: Path) -> None:
+    times = [1.48, 1.49, 1.50, 1.51, 1.52, 1.53, 1.54]
+    lines = csv_lines(times, counting(7))
+    for row in (0, 1, 3, 4, 6):
+        lines[row] = f"20180709_12:00:01,{lines[row].split(',', 1)[1]}"
+    recording = read(tmp_path, lines)
+    assert_allclose(recording.seconds, np.array(times) - times[0], atol=1e-6)
+    # 1.505 lies between 0.99 and 2.02 by row, but the stamp says second 2.
+    lines = [
+        f"{stamp(0.99)},0,0,1",
+        "20180709_12:00:02,1,1,2",
+        "20180709_12:00:02,2,2,3",
+        f"{stamp(2.02)},3,3,4",
+    ]
+    assert_allclose(read(tmp_path, lines).seconds + 0.99, [0.99, 2.0, 2.02], atol=1e-6)
+
+
+def test_a_file_without_fractions_spreads_the_rows_of_a_second(tmp_path: Path) -> None:
+    lines = [f"20180709_12:00:0{second},{k},{k},{-k}" for k, second in enumerate([1, 1, 1, 1, 2, 2])]
+    recording = read(tmp_path, lines, SensorSpec("slow", "", 2.0, ""))
+    assert_allclose(recording.seconds, [0, 0.25, 0.5, 0.75, 1.0, 1.5], atol=1e-6)
+    assert found(recording) == {"time-fraction-missing": 1}
+
+
+def test_unordered_rows_are_sorted_by_time(tmp_path: Path) -> None:
+    lines = csv_lines([0.00, 0.02, 0.01, 0.03], counting(4))
+    recording = read(tmp_path, lines)
+    assert_allclose(recording.seconds, [0, 0.01, 0.02, 0.03], atol=1e-9)
+    assert recording.values[:, 0].tolist() == [0, 2, 1, 3]
+    assert found(recording) == {"time-unordered": 3}
+
+
+def test_rows_of_one_time_become_their_mean(tmp_path: Path) -> None:
+    recording = read(tmp_path, csv_lines([0.0, 0.01, 0.01, 0.02], [[0, 0, 0], [1, 5, 9], [2, 7, 9], [3, 3, 3]]))
+    assert_allclose(recording.seconds, [0, 0.01, 0.02], atol=1e-9)
+    assert_allclose(recording.values, [[0, 0, 0], [1.5, 6, 9], [3, 3, 3]])
+    assert found(recording) == {"time-duplicated": 3}
+
+
+def test_angles_of_one_time_become_their_mean_direction(tmp_path: Path) -> None:
+    lines = csv_lines([0.0, 0.01, 0.01], [[0, 0, 1], [350, 80, 2], [30, 100, 2]])
+    recording = read(tmp_path, lines, ANGLES, scale=np.pi / 180)
+    assert_allclose(np.degrees(recording.values[1]), [10, 90, 2], atol=1e-4)
+
+
+def test_gaps_are_counted_by_the_nominal_period(tmp_path: Path) -> None:
+    lines = csv_lines([0.0, 0.01, 0.12, 0.13, 0.23], counting(5))
+    assert found(read(tmp_path, lines)) == {"time-gap": 3}
+    slow = SensorSpec("slow", "", 10.0, "")
+    assert found(read(tmp_path, lines, slow)) == {}
+
+
+def test_constant_columns_are_counted_and_kept(tmp_path: Path) -> None:
+    recording = read(tmp_path, csv_lines([0.0, 0.01], [[9.8, 1, 0], [9.8, 2, 0]]))
+    assert [d.detail for d in recording.defects] == ["x is 9.8 in all 2 rows", "z is 0 in all 2 rows"]
+    values, measured = to_grid(recording, 0, 0.01, 7)
+    assert_array_equal(values[:, 0], np.float32(9.8))
+    assert_array_equal(values[:, 2], 0)
+    assert measured.all()
+
+
+def test_a_stray_stamp_does_not_stretch_the_recording(tmp_path: Path) -> None:
+    lines = csv_lines([0.0, 0.01, 0.02], counting(3))
+    lines.insert(1, "19700101_00:00:00.000000,1,2,3")
+    recording = read(tmp_path, lines)
+    assert_allclose(recording.seconds, [0, 0.01, 0.02], atol=1e-9)
+    assert found(recording) == {"time-far-off": 2}
+
+
+def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"nothing\.csv.*cannot be opened"):
+        read_csv(tmp_path / "nothing.csv", ACC)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(12)), st.sets(st.integers(1, 11), max_size=4))
+def test_the_order_of_rows_in_the_file_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], merged: set[int]
+) -> None:
+    times = np.cumsum([0.0 if k in merged else 0.01 for k in range(12)])
+    lines = csv_lines(times, np.random.default_rng(0).normal(size=(12, 3)))
+    folder = tmp_path_factory.mktemp("rows")
+    straight, shuffled = read(folder, lines), read(folder, [lines[k] for k in order])
+    assert_array_equal(straight.seconds, shuffled.seconds)
+    assert_allclose(straight.values, shuffled.values, rtol=1e-6)
+    assert straight.start == shuffled.start
+    assert (np.diff(shuffled.seconds) > 0).all()
+
+
+# --- the grid
+
+
+def recorded(seconds: list[float], column: list[float], rate_hz: float = 100.0) -> SensorRecording:
+    values = np.repeat(np.array(column, np.float32)[:, None], 3, axis=1)
+    return SensorRecording(np.array(seconds, np.float64), values, 0.0, rate_hz)
+
+
+def test_few_rows_are_interpolated_in_time_at_the_centres_of_the_bins() -> None:
+    # Unevenly spaced rows on the line v = 10 t: interpolation by row number would bend it.
+    recording = recorded([0.0, 0.01, 0.05, 0.08], [0.0, 0.1, 0.5, 0.8])
+    values, measured = to_grid(recording, 0.0, 0.08, 8)
+    assert_allclose(values[:, 0], 10 * (np.arange(8) + 0.5) * 0.01, rtol=1e-6)
+    assert measured.all()
+    assert (values.shape, values.dtype, measured.dtype) == ((8, 3), np.float32, np.bool_)
+
+
+def test_many_rows_are_averaged_so_that_nothing_aliases() -> None:
+    seconds = np.arange(1001) / 1000
+    fast = np.where(np.arange(1001) % 2, 1.0, -1.0)  # at half the rate: any row alone is 1 or -1
+    values, measured = to_grid(recorded(seconds.tolist(), fast.tolist(), 1000.0), 0.0, 1.0, 10)
+    assert_allclose(values, 0.0, atol=1e-6)
+    assert measured.all()
+    line, _ = to_grid(recorded(seconds.tolist(), (3 * seconds).tolist(), 1000.0), 0.0, 1.0, 10)
+    assert_allclose(line[:, 0], 3 * (np.arange(10) + 0.5) / 10, rtol=1e-5)
+
+
+def test_uneven_rows_are_averaged_by_time() -> None:
+    # 0 for 0.9 s in 3 rows, then 10 for 0.1 s in 11 rows: the mean over time is near 1, over rows near 8.
+    recording = recorded([0.0, 0.5, 0.899, *(0.9 + np.arange(11) / 100)], [0.0] * 3 + [10.0] * 11)
+    values, _ = to_grid(recording, 0.0, 1.0, 1)
+    assert_allclose(values, 1.005, rtol=1e-6)
+
+
+def test_outside_the_rows_values_are_held_and_not_measured() -> None:
+    recording = recorded([0.4, 0.45, 0.5, 0.55], [1, 2, 3, 4])
+    values, measured = to_grid(recording, 0.0, 1.0, 10)  # interpolated
+    assert_allclose(values[:, 0], [1, 1, 1, 1, 2, 4, 4, 4, 4, 4], rtol=1e-5)
+    assert np.flatnonzero(measured).tolist() == [4, 5]
+    values, measured = to_grid(recording, 0.0, 1.0, 2)  # averaged
+    assert_allclose(values[:, 0], [0.8 * 1 + 0.2 * 2, 0.1 * 3.5 + 0.9 * 4], rtol=1e-5)
+    assert not measured.any()
+
+
+def test_long_gaps_are_bridged_and_masked() -> None:
+    recording = recorded([0.0, 0.1, 0.5, 0.6], [0, 1, 5, 6])
+    values, measured = to_grid(recording, 0.0, 0.6, 6)
+    assert_allclose(values[:, 0], [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], rtol=1e-6)
+    assert measured.tolist() == [True, False, False, False, False, True]
+    assert to_grid(recording, 0.0, 0.6, 6, max_gap=0.5)[1].all()
+    assert to_grid(replace(recording, rate_hz=5.0), 0.0, 0.6, 6)[1].all()  # 2.5 periods are 0.5 s
+
+
+def test_an_instant_on_a_row_beside_a_gap_is_measured() -> None:
+    assert to_grid(recorded([0.0, 1.0, 2.0], [0, 1, 2]), 0.0, 2.0, 1)[1].tolist() == [True]
+
+
+def test_angles_take_the_short_way_round() -> None:
+    recording = recorded([0.0, 0.02, 0.04], np.radians([170.0, -170.0, -150.0]).tolist())
+    values, _ = to_grid(recording, 0.0, 0.04, 4, angular=True)
+    assert_allclose(np.degrees(values[:, 0]), [175, -175, -165, -155], atol=1e-3)
+    level, _ = to_grid(recording, 0.0, 0.04, 4, angular=False)
+    assert abs(level[0, 0]) < np.radians(90)  # what would be wrong: through 0
+
+
+def test_nothing_recorded_is_nothing_measured() -> None:
+    values, measured = to_grid(recorded([], []), 0.0, 1.0, 5)
+    assert_array_equal(values, np.zeros((5, 3)))
+    assert not measured.any()
+    values, measured = to_grid(recorded([0.0], [7.0]), 0.0, 0.0, 3)  # a single row
+    assert_array_equal(values, np.full((3, 3), 7.0))
+    assert measured.all()
+    values, measured = to_grid(recorded([0.0], [7.0]), 0.0, 3.0, 3)
+    assert_array_equal(values, np.full((3, 3), 7.0))
+    assert not measured.any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(1e-6, 3.0), st.floats(-1e6, 1e6, width=32)), min_size=1, max_size=40),
+    st.integers(1, 64),
+    st.floats(-2.0, 5.0),
+    st.floats(0.0, 20.0),
+)
+def test_the_grid_is_finite_and_within_the_range_of_the_rows(
+    rows: list[tuple[float, float]], length: int, start: float, duration: float
+) -> None:
+    steps, column = zip(*rows, strict=True)
+    recording = recorded(np.cumsum(steps).tolist(), list(column))
+    values, measured = to_grid(recording, start, start + duration, length)
+    assert values.shape == (length, 3)
+    assert measured.shape == (length,)
+    assert values.min() >= min(column)
+    assert values.max() <= max(column)
+    angles, _ = to_grid(recording, start, start + duration, length, angular=True)
+    assert (np.abs(angles) <= np.float32(np.pi)).all()
+
+
+# --- performances
+
+
+def write_performance(root: Path, offsets: dict[str, float], duration: float = 1.0) -> None:
+    official(root, "walking")
+    for name, offset in offsets.items():
+        seconds = offset + np.arange(0, duration, 0.02)
+        rows = np.stack([seconds, -seconds, 180 * np.sin(seconds)], axis=1)
+        path = root / f"{name}_clip/subject1/scene1/session1/walking.csv"
+        path.write_text("\n".join(csv_lines(seconds, rows)))
+
+
+def test_the_sensors_of_a_performance_share_a_clock(tmp_path: Path) -> None:
+    write_performance(tmp_path, {"acc_phone": 5.0, "acc_watch": 5.3, "gyro": 4.9})
+    table = index(tmp_path)
+    sensors = read_performance(table, LAYOUTS["mmact"], table.frame.iloc[0])
+    starts = {name: each.seconds[0] if each else None for name, each in sensors.recordings.items()}
+    assert starts == {
+        "acc_phone": pytest.approx(0.1),
+        "acc_watch": pytest.approx(0.4),
+        "gyro": 0.0,
+        "orientation": None,
+    }
+    assert list(sensors.recordings) == list(SENSORS)
+    assert (sensors.start, sensors.end) == (0.0, pytest.approx(0.4 + 0.98))
+    assert [(d.kind, d.path) for d in sensors.defects] == [
+        ("sensor-file-empty", "orientation_clip/subject1/scene1/session1/walking.csv")
+    ]
+
+
+def test_a_sensor_on_another_clock_is_aligned_by_its_first_row(tmp_path: Path) -> None:
+    write_performance(tmp_path, dict.fromkeys(SENSORS, 5.0) | {"acc_watch": 2000.0})
+    table = index(tmp_path)
+    sensors = read_performance(table, LAYOUTS["mmact"], table.frame.to_dict("records")[0])
+    assert all(each is not None and each.seconds[0] == 0 for each in sensors.recordings.values())
+    assert sensors.end == pytest.approx(0.98)
+    assert [(d.kind, d.path.split("/")[0]) for d in sensors.defects] == [("clock-apart", "acc_watch_clip")]
+    assert "+1995 s" in sensors.defects[0].detail
+
+
+def test_orientation_is_in_radians_and_acceleration_as_in_the_file(tmp_path: Path) -> None:
+    write_performance(tmp_path, dict.fromkeys(SENSORS, 5.0))
+    table = index(tmp_path)
+    recordings = read_performance(table, LAYOUTS["mmact"], table.frame.iloc[0]).recordings
+    orientation, acceleration = recordings["orientation"], recordings["acc_phone"]
+    assert orientation is not None
+    assert acceleration is not None
+    assert_allclose(np.degrees(orientation.values), acceleration.values, rtol=1e-4, atol=1e-4)
+
+
+def test_the_real_inertial_files_are_read_in_si_units() -> None:
+    from scipy.io import loadmat
+
+    table = index(shared("utd_mhad"))
+    row = table.frame.set_index("clip", drop=False).loc["swipe_left/subject1_cam1_scene1_session1"]
+    sensors = read_performance(table, LAYOUTS["utd-mhad"], row)
+    raw = loadmat(table.root / row["acc"])["d_iner"]
+    acceleration, rotation = sensors.recordings["acc"], sensors.recordings["gyro"]
+    assert acceleration is not None
+    assert rotation is not None
+    assert_allclose(acceleration.values, raw[:, :3] * 9.80665, rtol=1e-6)
+    assert_allclose(rotation.values, np.radians(raw[:, 3:]), rtol=1e-6)
+    assert_allclose(acceleration.seconds, np.arange(len(raw)) / 50)
+    assert (sensors.end, sensors.defects) == ((len(raw) - 1) / 50, ())
+    assert 7 < np.median(np.linalg.norm(acceleration.values, axis=1)) < 13  # about one g
+
+
+def write_inertial(root: Path, matrix: np.ndarray | None) -> Path:  # type: ignore[type-arg]
+    from scipy.io import savemat
+
+    path = root / "a1_s1_t1_inertial.mat"
+    savemat(path, {"other": np.zeros(3)} if matrix is None else {"d_iner": matrix})
+    return path
+
+
+def test_damaged_inertial_files_are_defects(tmp_path: Path) -> None:
+    layout = LAYOUTS["utd-mhad"]
+    acc, _ = layout.sensors
+    matrix = np.arange(60.0).reshape(10, 6)
+    matrix[0, 0] = matrix[4, 2] = np.nan
+    recording = layout.read_sensor(write_inertial(tmp_path, matrix), acc)
+    assert_allclose(recording.seconds, np.array([0, 1, 2, 4, 5, 6, 7, 8]) / 50)
+    assert found(recording) == {"row-unreadable": 1}
+    assert found(layout.read_sensor(write_inertial(tmp_path, np.zeros((5, 4))), acc)) == {
+        "sensor-file-unreadable": None
+    }
+    assert found(layout.read_sensor(write_inertial(tmp_path, None), acc)) == {"sensor-file-unreadable": None}
+    assert found(layout.read_sensor(write_inertial(tmp_path, np.zeros((0, 6))), acc)) == {"sensor-file-empty": None}
+    path = write_inertial(tmp_path, matrix)
+    path.write_bytes(path.read_bytes()[:100])
+    assert found(layout.read_sensor(path, acc)) == {"sensor-file-unreadable": None}
+
+
+def test_a_defect_of_a_file_that_two_sensors_share_is_counted_once(tmp_path: Path) -> None:
+    (tmp_path / "a1_s1_t1_depth.mp4").touch()
+    write_inertial(tmp_path, None)
+    table = index(tmp_path)
+    sensors = read_performance(table, LAYOUTS["utd-mhad"], table.frame.iloc[0])
+    assert sensors.recordings == {"acc": None, "gyro": None}
+    assert [(d.kind, d.path) for d in sensors.defects] == [("sensor-file-unreadable", "a1_s1_t1_inertial.mat")]
