@@ -13,7 +13,9 @@ _MIX = 0x9E3779B97F4A7C15 - (1 << 64)  # the golden-ratio multiplier of splitmix
 class Random(FewShotMethod):
     """Score of a class: a hash of the query clip and the support clips, uniform in 0..1.
 
-    A hash instead of a generator keeps the scores equal for every batch size, order and number of workers.
+    A hash instead of a generator keeps the scores equal for every batch size, order and number of workers. It takes
+    in the supports of all classes, so that a pair of clips is scored anew in every episode and the episodes are
+    independent, as the interval of their mean assumes.
     """
 
     needs = Needs(outputs=())
@@ -30,8 +32,9 @@ class Random(FewShotMethod):
         return {"hash": hashed}
 
     def score(self, support: Features, query: Features) -> Tensor:
-        classes = support["hash"].sum(dim=2)[:, None, :]  # the order of the shots does not matter
-        words = _mix(_mix(classes) + query["hash"][:, :, None])
+        classes = _mix(support["hash"].sum(dim=2))  # (E, way); neither shots nor classes have an order
+        episode = _mix(classes.sum(dim=1))
+        words = _mix(classes[:, None, :] + _mix(query["hash"] + episode[:, None])[:, :, None])
         return ((words >> 40) & 0xFFFFFF).float() / 2**24
 
 

@@ -6,7 +6,6 @@ What is already recorded is not done again, and what was cut off continues from 
 from __future__ import annotations
 
 import resource
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import reduce
@@ -23,7 +22,7 @@ from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.input import ClipSource
 from harness.jobs import Job, bare_setup, plan_jobs
 from harness.progress import Silent, Watcher
-from harness.protocol import digest
+from harness.protocol import Settings, digest
 from harness.provenance import provenance
 from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
 from harness.task import Task
@@ -54,6 +53,10 @@ class Benchmark:
         self.shared = SharedEncoders(task, out / "encoders", device, self.watcher, self._curves)
         self.jobs = plan_jobs(task)
 
+    @property
+    def settings(self) -> Settings:
+        return self.task.settings
+
     def todo(self, job: Job) -> tuple[str, ...]:
         """Suites of a job that have no record yet; all of them under ``force``."""
         if self.records.has(SkippedRecord, job.id) and not self.force:
@@ -65,7 +68,7 @@ class Benchmark:
     def run(self) -> None:
         """Do every job that is not recorded."""
         self.task.require_usable()
-        for suite in self.task.settings.suites:
+        for suite in self.settings.suites:
             self.task.suite(suite)  # an impossible suite is refused before anything is trained
         for number, job in enumerate(self.jobs, 1):
             suites = self.todo(job)
@@ -102,11 +105,9 @@ class Benchmark:
                 save_weights(weights, _Own(method, job.regime).state_dict(), {"training": job.id})
             self.records.write(self._record(job, method, encoders, trained))
         method.to(self.device.torch).eval()
-        started = time.perf_counter()
         encoded = self._encoded(job, method, "novel")
-        middle = time.perf_counter()
         embedded = embed_clips(method, encoded, self.device)
-        costs = {"encode": round(middle - started, 3), "embed": round(time.perf_counter() - middle, 3)}
+        costs = {"encode": round(encoded.seconds, 3), "embed": round(embedded.seconds, 3)}
         for suite in suites:
             evaluate_suite(method, embedded, self.task, suite, job.id, self.records, self.device, costs)
 
@@ -131,11 +132,11 @@ class Benchmark:
             roles = job.regimen.classes if "validation" in job.regimen.classes else f"{job.regimen.classes}+validation"
             source = self._encoded(job, method, roles)
         else:
-            source = ClipSource(self.task.store, self.task.settings.input, job.row.modalities)
+            source = ClipSource(self.task.store, self.settings.input, job.row.modalities)
         return fit(
             method,
             self.task,
-            self.task.settings.training,
+            self.settings.budget(job.regime),
             job.regimen,
             source,
             device=self.device,
@@ -154,9 +155,9 @@ class Benchmark:
                 for modality in job.row.modalities
             ]
             return reduce(FeatureTable.joined, tables)
-        source = ClipSource(self.task.store, self.task.settings.input, job.row.modalities)
+        source = ClipSource(self.task.store, self.settings.input, job.row.modalities)
         method.eval()
-        return encode_clips(method.encode, source, self.task.role_rows(role), self.device, self.task.settings.batch)
+        return encode_clips(method.encode, source, self.task.role_rows(role), self.device, self.settings.batch)
 
     def _record(
         self, job: Job, method: FewShotMethod, encoders: dict[str, dict[str, Any]], trained: Trained
@@ -211,7 +212,7 @@ class Benchmark:
 
 
 class _Own(torch.nn.Module):
-    """The part of a method that its checkpoint holds: all of it, or all but the shared encoders where these are frozen."""
+    """The part of a method that its checkpoint holds: all of it, or all but the shared encoders where frozen."""
 
     def __init__(self, method: FewShotMethod, regime: str) -> None:
         super().__init__()

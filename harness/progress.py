@@ -8,11 +8,11 @@ from typing import Protocol
 class Watcher(Protocol):
     """Told what goes on; the command line draws it."""
 
-    def begin(self, title: str, total: int) -> None:
-        """A piece of work starts: ``total`` steps, clips or parts."""
+    def begin(self, title: str, total: int | None) -> None:
+        """A piece of work starts: ``total`` steps, clips or parts, None where not yet known."""
 
-    def advance(self, done: int, note: str = "") -> None:
-        """``done`` of the current piece are finished."""
+    def advance(self, done: int, total: int | None = None, note: str = "") -> None:
+        """``done`` (of ``total``, where it has become known) of the current piece are finished."""
 
     def end(self) -> None:
         """The current piece is over, finished or not."""
@@ -24,9 +24,9 @@ class Watcher(Protocol):
 class Silent:
     """Listens to nothing."""
 
-    def begin(self, title: str, total: int) -> None: ...
+    def begin(self, title: str, total: int | None) -> None: ...
 
-    def advance(self, done: int, note: str = "") -> None: ...
+    def advance(self, done: int, total: int | None = None, note: str = "") -> None: ...
 
     def end(self) -> None: ...
 

@@ -126,8 +126,13 @@ class Settings(_Frozen):
     video_encoder: VideoEncoderSpec = VideoEncoderSpec()
     sensor_encoder: SensorEncoderSpec = SensorEncoderSpec()
     encoder_training: Budget = Field(Budget(), description="of the shared encoders, by the neutral objective")
-    training: Budget = Field(Budget(), description="of every head; with the encoders where the regime is tuned")
+    training: Budget = Field(Budget(), description="of every head on frozen encoders")
+    tuning: Budget = Field(Budget(), description="of every head together with the encoders, from the shared state")
     rows: tuple[Row, ...] = ()
+
+    def budget(self, regime: str) -> Budget:
+        """The budget of a row's training."""
+        return self.tuning if regime == "tuned" else self.training
 
 
 def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
@@ -218,7 +223,7 @@ def training_protocol(settings: Settings, row: Row, regimen: Regimen, *, data: s
         "initialisation": "shared encoders, trained on base classes with prototype loss",
         "encoder_training": settings.encoder_training.model_dump(),
         "regime": row.regime,
-        "training": settings.training.model_dump(),
+        "training": settings.budget(row.regime).model_dump(),
         "way": settings.way,
         "shot": settings.shot,
     }

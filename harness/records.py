@@ -8,6 +8,7 @@ same machine (times, dates, memory, resume counts) stands in ``volatile``; every
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,13 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import HarnessError
 
-SCHEMA = 1
-
-
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     id: str
     volatile: dict[str, Any]
 
@@ -117,35 +115,44 @@ class RecordFolder:
         folder = self.path(record_type, "any").parent
         return [read_record(path, record_type) for path in sorted(folder.glob("*.json"))]
 
-    def write_predictions(self, identity: str, predicted: np.ndarray) -> tuple[str, str]:
-        """Write predictions (N, Q) int8; returns the file name and its SHA-256."""
+    def write_predictions(self, identity: str, predicted: np.ndarray, label: np.ndarray) -> tuple[str, str]:
+        """Write predictions and true positions, both (N, Q) int8; returns the file name and its SHA-256.
+
+        The labels stand beside the predictions so that reports need records alone, not the data set.
+        """
         path = self.folder / "predictions" / f"{identity}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as stream:
-            np.savez_compressed(stream, predicted=predicted)
+            np.savez_compressed(stream, predicted=predicted, label=label)
         content = temporary.read_bytes()
         temporary.replace(path)
         return path.name, hashlib.sha256(content).hexdigest()
 
-    def read_predictions(self, record: EvaluationRecord) -> np.ndarray:
-        """Predictions of an evaluation, (N, Q) int8, -1 where not scored.
+    def read_predictions(self, record: EvaluationRecord) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted and true positions of an evaluation, both (N, Q) int8; predictions are -1 where not scored.
 
         Raises:
-            HarnessError: missing, or not those that the record was written with.
+            HarnessError: missing, not those that the record was written with, or without labels.
         """
         path = self.folder / "predictions" / record.predictions
         if not path.is_file():
             raise HarnessError("predictions are missing.", where=path, remedy="Run the evaluation again with --force.")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != record.predictions_digest:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != record.predictions_digest:
             raise HarnessError(
                 "predictions do not match their record.",
                 where=path,
                 remedy="Run the evaluation again with --force.",
             )
-        with np.load(path) as arrays:
-            predicted: np.ndarray = arrays["predicted"]
-        return predicted
+        with np.load(io.BytesIO(content)) as arrays:
+            if not {"predicted", "label"} <= set(arrays):
+                raise HarnessError(
+                    "predictions have no labels beside them (written by an older version).",
+                    where=path,
+                    remedy="Run the evaluation again with --force.",
+                )
+            return arrays["predicted"], arrays["label"]
 
     def log_test_access(self, entry: dict[str, Any]) -> None:
         """Append to the log of looks at test suites; nothing ever resets it."""

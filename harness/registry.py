@@ -51,20 +51,25 @@ def method_label(name: str) -> str:
     return Path(name).stem if name.endswith(".py") else name
 
 
+def setting_names(method: type[FewShotMethod]) -> dict[str, Any]:
+    """Settings of a method and their defaults."""
+    parameters = inspect.signature(method.__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.name not in {"self", "setup"}}
+
+
 def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """All settings of a method: its defaults overridden by those given, types checked.
 
     Raises:
         HarnessError: unknown name (with the nearest right one) or a value of the wrong type.
     """
-    parameters = [p for p in inspect.signature(method.__init__).parameters.values() if p.name not in {"self", "setup"}]
-    known = {p.name: p for p in parameters}
+    known = setting_names(method)
     for key in given:
         if key not in known:
             remedy = nearest(key, known) if known else "It has no settings."
             raise HarnessError(f"{method.__name__} has no setting {key!r}.", where=where, remedy=remedy)
     hints = inspect.get_annotations(method.__init__, eval_str=True)
-    fields: dict[str, Any] = {p.name: (hints[p.name], p.default) for p in parameters}
+    fields: dict[str, Any] = {name: (hints[name], default) for name, default in known.items()}
     model = create_model(method.__name__, __config__=ConfigDict(extra="forbid"), **fields)
     try:
         return model(**given).model_dump()

@@ -25,10 +25,10 @@ import pandas as pd
 from harness.data.clips import IDENTITY, ClipTable
 from harness.data.layouts import LAYOUTS
 from harness.data.sensors import read_performance, to_grid
-from harness.data.store import INDEX, MANIFEST, SCHEMA, SHARDS, Store, open_store, store_folder
+from harness.data.store import INDEX, MANIFEST, SHARDS, Store, expected_bytes, identity, open_store, store_folder
 from harness.data.video import read_clip
 from harness.errors import HarnessError
-from harness.protocol import StoreSpec, digest
+from harness.protocol import StoreSpec
 
 PERFORMANCES_PER_SHARD = 16
 Progress = Callable[[int, int], None]  # shards done, shards in all
@@ -111,8 +111,8 @@ def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path
     temporary = _shard_file(folder, number).with_suffix(f".{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as packed:
-            for row in rows:
-                images, total = _decode(table, row, spec, problems)
+            for clip in rows:
+                images, total = _decode(table, clip, spec, problems)
                 count, height, width = images.shape[:3]
                 for name, value in zip(frames, (count, height, width, total, packed.tell(), len(ends)), strict=True):
                     frames[name].append(value)
@@ -122,9 +122,9 @@ def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path
         temporary.replace(_frames_file(folder, number))
 
         grids, raw = {}, {}
-        performances = frame["performance"].iloc[rows].drop_duplicates()
-        for place, (row, name) in enumerate(performances.items()):
-            recording = read_performance(table, layout, frame.loc[row])
+        performances = frame.iloc[rows].drop_duplicates("performance").to_dict("records")
+        for place, row in enumerate(performances):
+            recording = read_performance(table, layout, row)
             problems += [Problem(d.path, d.kind, d.detail) for d in recording.defects]
             for sensor in table.sensors:
                 found = recording.recordings[sensor.name]
@@ -133,7 +133,7 @@ def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path
                 grids[f"{place}/{sensor.name}"] = to_grid(
                     found, recording.start, recording.end, spec.sensor_grid, spec.max_gap, sensor.angular
                 )
-                raw[f"{name}|{sensor.name}"] = np.column_stack([found.seconds, found.values])
+                raw[f"{row['performance']}|{sensor.name}"] = np.column_stack([found.seconds, found.values])
         _save(temporary, folder / SHARDS / f"{number:05d}.rows.npz", raw)
         index: dict[str, np.ndarray] = {f"frames/{k}": np.asarray(v, np.int64) for k, v in frames.items()}
         index["frames/ends"] = np.asarray(ends, np.int64)
@@ -151,7 +151,7 @@ def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path
 def _decode(table: ClipTable, row: int, spec: StoreSpec, problems: list[Problem]) -> tuple[np.ndarray, int]:
     """Frames of one clip, or none with the problem noted."""
     none = np.zeros((0, 0, 0, 3), np.uint8), 0
-    path = table.frame["video"].iat[row]
+    path = str(table.frame["video"].iat[row])
     if not path:
         return none
     try:
@@ -192,20 +192,13 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
     merged["clips/video"] = merged["frames/count"] > 0
     _save(folder / f"index.{os.getpid()}.tmp", folder / INDEX, merged)
     problems = [problem for part in parts for problem in json.loads(str(part["problems"]))]
-    manifest: dict[str, Any] = {
-        "schema": SCHEMA,
-        "data_digest": table.digest(),
-        "layout": table.layout,
-        "generated": table.generated,
-        "spec": spec.model_dump(),
-        "spec_digest": digest(spec.model_dump()),
+    manifest: dict[str, Any] = identity(table, spec) | {
         "clips": len(clips),
         "performances": int(merged["performance"].max()) + 1,
         "clips_without_video": int((~merged["clips/video"]).sum()),
         "performances_without": {
             sensor.name: int((~merged[f"measured/{sensor.name}"].any(axis=1)).sum()) for sensor in table.sensors
         },
-        "sensors": [asdict(sensor) for sensor in table.sensors],
         "problems": problems + [asdict(Problem(d.path, d.kind, d.detail)) for d in table.defects],
     }
     temporary = folder / f"manifest.{os.getpid()}.tmp"
@@ -227,9 +220,8 @@ def _light(table: ClipTable) -> ClipTable:
 
 
 def _refuse_without_room(folder: Path, clips: int, spec: StoreSpec) -> None:
-    """Refuse early what cannot fit: 4:3 frames, JPEG at about a tenth of raw, 20 kB of sensors a clip."""
-    frame = spec.short_side**2 * 4 // 3 * 3 // (1 if spec.encoding == "raw" else 10)
-    needed = clips * (spec.frames * frame + 20_000)
+    """Refuse early what cannot fit."""
+    needed = expected_bytes(clips, spec)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise HarnessError(

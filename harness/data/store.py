@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.data.clips import ClipTable
+from harness.data.clips import IDENTITY, ClipTable
 from harness.errors import HarnessError
 from harness.protocol import StoreSpec, digest
 
@@ -27,6 +27,12 @@ MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"
 def store_folder(parent: Path, table: ClipTable, spec: StoreSpec) -> Path:
     """Where the store of these recordings, prepared to this specification, belongs."""
     return parent / f"{table.digest()[:16]}-{digest(spec.model_dump())[:8]}"
+
+
+def expected_bytes(clips: int, spec: StoreSpec) -> int:
+    """About the size of a store: 16:9 frames, JPEG at an eighth of raw, 20 kB of sensors a clip."""
+    frame = spec.short_side**2 * 16 // 9 * 3 // (1 if spec.encoding == "raw" else 8)
+    return clips * (spec.frames * frame + 20_000)
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,33 @@ class Store:
         if shard not in self._maps:
             self._maps[shard] = np.memmap(self.folder / SHARDS / f"{shard:05d}.frames", dtype=np.uint8, mode="r")
         return self._maps[shard]
+
+
+def planned_store(parent: Path, table: ClipTable, spec: StoreSpec) -> Store:
+    """What a store will list once it is prepared, for planning a run; it holds no recordings."""
+    nothing = {sensor.name: np.zeros((0, spec.sensor_grid, 3), np.float32) for sensor in table.sensors}
+    return Store(
+        folder=store_folder(parent, table, spec),
+        manifest=identity(table, spec) | {"performances_without": {}, "problems": []},
+        clips=table.frame[["clip", *IDENTITY, "performance"]].assign(video=table.frame["video"] != ""),
+        performance=np.zeros(0, np.int64),
+        sensors=nothing,
+        measured=nothing,
+        _frames={},
+    )
+
+
+def identity(table: ClipTable, spec: StoreSpec) -> dict[str, Any]:
+    """The part of the manifest that is known before anything is decoded."""
+    return {
+        "schema": SCHEMA,
+        "data_digest": table.digest(),
+        "layout": table.layout,
+        "generated": table.generated,
+        "spec": spec.model_dump(),
+        "spec_digest": digest(spec.model_dump()),
+        "sensors": [asdict(sensor) for sensor in table.sensors],
+    }
 
 
 def raw_rows(store: Store, row: int) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from harness.api import Clips, Encoder
@@ -36,6 +37,8 @@ class FrameEncoder(Encoder):
     """
 
     modality = "video"
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, name: str, arguments: dict[str, Any], norm: str, segments: int) -> None:
         super().__init__()
@@ -61,9 +64,8 @@ class FrameEncoder(Encoder):
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
         assert clips.video is not None
-        batch, frames = clips.video.shape[:2]
-        images = (clips.video.flatten(0, 1) - self.mean) / self.std
+        images = (rearrange(clips.video, "b t c h w -> (b t) c h w") - self.mean) / self.std
         features = self.network(images.contiguous(memory_format=torch.channels_last))
-        sequence = features.view(batch, frames, -1)
+        sequence = rearrange(features, "(b t) d -> b t d", t=clips.video.shape[1])
         values = {"sequence": sequence, "vector": segment_mean(sequence, self.segments)}
         return {output: values[output] for output in outputs}

@@ -10,7 +10,7 @@ from importlib import resources
 
 import pandas as pd
 
-from harness.data.splits import Split
+from harness.data.splits import Split, clip_list, load_split
 from harness.episodes.sampling import Draws, EpisodeSampler, SuiteSpec
 from harness.errors import HarnessError, nearest
 
@@ -80,6 +80,15 @@ def build_suite(spec: SuiteSpec, split: Split, clips: pd.DataFrame, episodes: in
     rows = clips[clips["class_name"].isin(classes)].reset_index(drop=True)
     sampler = EpisodeSampler(rows, classes, spec)
     return Suite(spec, rows, classes, sampler.draw_range(0, spec.episodes))
+
+
+def shipped_clips(name: str) -> tuple[Split, pd.DataFrame]:
+    """Split and clip list that are known without any recordings: ``mmact``, ``utd-mhad``, or ``embedded`` (the data
+    that `oneshot data synthesize` writes by default, with MMAct's split)."""
+    from harness.data.synthetic.settings import SyntheticSettings
+
+    split = load_split("mmact" if name == "embedded" else name)
+    return split, clip_list(split, SyntheticSettings().as_json() if name == "embedded" else None, None)
 
 
 def committed_digests() -> dict[str, dict[str, str]]:

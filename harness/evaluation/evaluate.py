@@ -43,7 +43,7 @@ def evaluate_suite(
     metrics = measure(predicted, suite.draws, len(suite.classes))
     interval = episode_interval(metrics.episode_accuracy)
     identity = f"{training_id}.{suite_name}"
-    file, file_digest = records.write_predictions(identity, predicted)
+    file, file_digest = records.write_predictions(identity, predicted, suite.draws.label)
     record = EvaluationRecord(
         id=identity,
         training=training_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,7 +25,12 @@ class FeatureTable:
         rows: (N,) the clips that are held.
         size: number of clips in the store.
         dtype: of floating-point leaves; others are kept as they are.
+
+    Attributes:
+        seconds: what it took to compute the features.
     """
+
+    seconds = 0.0
 
     def __init__(self, rows: np.ndarray, size: int, dtype: torch.dtype = torch.float16) -> None:
         self.rows, self.size, self.dtype = rows, size, dtype
@@ -56,6 +62,7 @@ class FeatureTable:
         both = FeatureTable(self.rows, self.size, self.dtype)
         both._leaves = {**self._leaves, **other._leaves}
         both._parts = (self, other)
+        both.seconds = self.seconds + other.seconds
         return both
 
     def _allocate(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -85,11 +92,13 @@ def encode_clips(
 ) -> FeatureTable:
     """Features of clips under the fixed rule of evaluation; ``encode`` is in evaluation mode."""
     table = FeatureTable(rows, len(source.store.clips))
+    started = time.perf_counter()
     for first, piece in batches(rows, batch):
         with device.autocast():
             table.write(first, encode(source.load(piece).to(device.torch)))
         if progress:
             progress(len(piece))
+    table.seconds = time.perf_counter() - started
     return table
 
 
@@ -98,7 +107,9 @@ def embed_clips(method: FewShotMethod, encoded: FeatureTable, device: Device, ba
     """The head's per-clip part over all encoded clips."""
     method.eval()
     table = FeatureTable(encoded.rows, encoded.size, torch.float32)
+    started = time.perf_counter()
     for first, piece in batches(encoded.rows, batch):
         with device.autocast():
             table.write(first, method.embed(encoded.gather(piece, device.torch)))
+    table.seconds = time.perf_counter() - started
     return table

@@ -47,7 +47,7 @@ def fit(
 
     def report(step: int, scalars: dict[str, float]) -> None:
         accuracy = scalars.get("validation accuracy")
-        watcher.advance(step, "" if accuracy is None else f"validation {accuracy:.1%}")
+        watcher.advance(step, note="" if accuracy is None else f"validation {accuracy:.1%}")
         if scalars:
             curves(step, scalars)
 

@@ -32,7 +32,7 @@ def backward(
         with device.autocast():
             encoded = method.encode(clips)
         terms = head_loss(method, encoded, batch, device)
-        _total(terms).backward()  # type: ignore[no-untyped-call]
+        _total(terms).backward()
         return {name: term.detach() for name, term in terms.items()}
 
     pieces = [slice(first, first + micro_batch) for first in range(0, size, micro_batch)]
@@ -42,7 +42,7 @@ def backward(
     for value in leaves.values():
         value.requires_grad_(value.is_floating_point())
     terms = head_loss(method, leaves, batch, device)
-    _total(terms).backward()  # type: ignore[no-untyped-call]
+    _total(terms).backward()
     for piece in pieces:
         again = _encode(method, clips[piece], device, (seed, piece.start))
         pulled = [name for name, value in again.items() if value.requires_grad and leaves[name].grad is not None]

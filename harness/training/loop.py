@@ -102,7 +102,7 @@ def train(
             else:
                 assert isinstance(source, FeatureTable)
                 terms = head_loss(method, source.gather(batch.rows, device.torch), batch, device)
-                torch.stack([term.float() for term in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+                torch.stack([term.float() for term in terms.values()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
         optimiser.step()
         schedule.step()

@@ -18,7 +18,7 @@ from harness.encoders.build import build_encoder, state_digest
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
 from harness.progress import Watcher
-from harness.protocol import HEADLINE_REGIMEN, Regimen, digest
+from harness.protocol import Regimen, digest
 from harness.task import Task
 from harness.training.checkpoint import load_weights, save_weights
 from harness.training.fit import fit

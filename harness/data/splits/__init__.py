@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -16,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.data.clips import IDENTITY, ClipTable, with_ids
+from harness.data.clips import IDENTITY, with_ids
 from harness.errors import HarnessError, nearest
 
 ROLES = ("base", "validation", "novel")
@@ -82,23 +83,30 @@ def load_split(name: str) -> Split:
     return _parse({"name": path.stem, **content}, where=str(path))
 
 
-def clip_list(split: Split, table: ClipTable | None) -> pd.DataFrame:
+def clip_list(split: Split, generated: Mapping[str, object] | None, found: pd.DataFrame | None) -> pd.DataFrame:
     """The clips from which suites are built: known without the recordings wherever that is possible.
 
     Generated data lists its clips in its settings, MMAct and UTD-MHAD have published lists, and any other data set
     is taken as found on disk. Clips of classes outside the split are left out (verify counts them).
+
+    Args:
+        generated: ``ClipTable.generated``.
+        found: ``ClipTable.frame``, or the clips of a store.
+
+    Raises:
+        HarnessError: the split names classes that the data set does not have.
     """
-    if table is not None and table.generated is not None:
+    if generated is not None:
         from harness.data.synthetic.plan import plan
         from harness.data.synthetic.settings import SyntheticSettings
 
-        clips = plan(SyntheticSettings.from_json(table.generated))
+        clips = plan(SyntheticSettings.from_json(generated))
     elif split.clips is not None:
         clips = split.clips
-    elif table is not None:
-        clips = table.frame
+    elif found is not None:
+        clips = found
     else:
-        raise HarnessError(f"split {split.name!r} has no published clip list.", remedy="Name the data set with --data.")
+        raise HarnessError(f"split {split.name!r} has no published clip list.", remedy="Name the data set.")
     unknown = sorted(split.classes - set(clips["class_name"]))
     if unknown:
         raise HarnessError(

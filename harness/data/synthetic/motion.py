@@ -130,7 +130,7 @@ def _between_keys(action: Action, manner: Manner, u: Array) -> Array:
         styled = np.where(scaled, neutral + manner.amplitude * (pose - neutral), pose)
         poses.append(styled + manner.offset + manner.jitter[k])
     times = np.array([at for at, _ in action.keys])
-    gaps = np.maximum(np.diff(times + manner.rhythm[: len(times)]), 0.05)
+    gaps = np.maximum(np.diff(times + manner.rhythm[: len(times)]), 0.7 * np.diff(times))
     times = times[0] + np.concatenate([[0.0], np.cumsum(gaps)])
     if len(poses) == 1:
         return np.repeat(np.array(poses), len(u), axis=0)

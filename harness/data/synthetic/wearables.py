@@ -18,6 +18,7 @@ _SENSOR_NAMES = ("acc_phone", "acc_watch", "gyro", "orientation")
 _NOISE = dict(zip(_SENSOR_NAMES, (0.12, 0.15, 0.03, 0.8), strict=True))
 _BIAS = dict(zip(_SENSOR_NAMES, (0.12, 0.12, 0.015, 2.0), strict=True))
 _COMPASS_DEG = 15.0  # error of the azimuth indoors
+_RANGE = {"acc_phone": 78.5, "acc_watch": 78.5, "gyro": 34.9}  # 8 g and 2,000 degrees/s, then they saturate
 _MOUNT_DEG = 12.0  # how askew a device is worn
 
 
@@ -72,7 +73,9 @@ def measure(time: Array, seconds: float, body: Body, worn: Worn, rng: np.random.
         if name == "orientation":
             values = np.rad2deg(values)
         values += worn.bias[name] + noise * _NOISE[name] * rng.standard_normal(values.shape)
-        if name == "orientation":
+        if name in _RANGE:
+            values = np.clip(values, -_RANGE[name], _RANGE[name])
+        else:
             values[:, 0] %= 360.0
             values[:, 1:] = (values[:, 1:] + 180.0) % 360.0 - 180.0
         measured[name] = (at, values)

@@ -47,10 +47,10 @@ def synthesize(root: Path, settings: SyntheticSettings, workers: int = 1, progre
     Raises:
         HarnessError: the folder holds something else, or data of other settings.
     """
-    _claim(root, settings)
     everything = performances(settings) + outside_split(settings)
-    planted = planted_in(root) if settings.defects else None
     touched = {key for victim in choose(settings) for key in victim.keys} if settings.defects else set()
+    _claim(root, settings)
+    planted = planted_in(root) if settings.defects else None
     # Planting changes and removes files. If it was cut off its victims are written afresh; if it was not, what is
     # missing among them is missing on purpose.
     missing = [

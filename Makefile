@@ -1,0 +1,34 @@
+# The README's two commands. Each does all its set-up: a virtual environment in .venv, and the pinned packages.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+ONESHOT := $(VENV)/bin/oneshot
+DATA := data/embedded
+RUN := runs/quick
+
+.PHONY: table test bench lint types clean
+
+table: $(VENV)/installed
+	$(ONESHOT) data synthesize $(DATA)
+	$(ONESHOT) run --data $(DATA) --preset quick --out $(RUN)
+
+test: $(VENV)/installed
+	$(VENV)/bin/python -m pytest
+
+bench: $(VENV)/installed
+	$(VENV)/bin/python -m pytest tests/benchmarks --benchmark-only
+
+lint: $(VENV)/installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/installed
+	$(VENV)/bin/mypy harness methods baselines tests
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 12), "Python 3.11 or 3.12 is needed; name it: make PYTHON=python3.11 ..."'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) data runs store

@@ -1,0 +1,125 @@
+"""`oneshot run`: the benchmark table, or a part of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import STORES, Data, Layout, Override, Preset, Split, Stores, Workers
+
+if TYPE_CHECKING:
+    from harness.protocol import Settings
+
+
+def command(
+    data: Data,
+    preset: Preset = "quick",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of records and report; default runs/PRESET-DATA.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Only these methods, or a .py file that defines one. Repeatable."),
+    ] = None,
+    modalities: Annotated[str | None, typer.Option(help="Only rows on: video, sensors or both.")] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option("--suite", help="Suites instead of the preset's. Repeatable.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of training seeds, from 0.")] = None,
+    layout: Layout = None,
+    split: Split = None,
+    store: Stores = STORES,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    override: Override = None,
+    workers: Workers = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done and what it would cost.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do again what is recorded.")] = False,
+) -> None:
+    """Run the benchmark table: prepare, train, select on validation, score once on every suite, report.
+
+    What is recorded is not done again; what was cut off continues.
+
+    Examples:
+
+        oneshot run --data ~/MMAct --preset standard
+
+        oneshot run --data ~/UTD-MHAD --method ./my_method.py --modalities both --seeds 5
+
+        oneshot run --data data/embedded --set training.steps=50 --dry-run
+    """
+    from harness.cli.console import console
+    from harness.cli.watch import TerminalWatcher
+    from harness.opening import open_task
+    from harness.protocol import load_settings
+
+    settings = _narrowed(load_settings(preset, override or []), method, modalities, suite, seeds)
+    watcher = TerminalWatcher(console)
+    task = open_task(
+        data, settings, stores=store, watcher=watcher, layout=layout, split=split, workers=workers, plan_only=dry_run
+    )
+    folder = out or Path("runs") / f"{settings.preset}-{data.resolve().name}"
+
+    from harness.benchmark import Benchmark
+    from harness.device import choose_device
+
+    chosen = choose_device(device, settings.precision)
+    benchmark = Benchmark(task, folder, chosen, watcher, force)
+    if dry_run:
+        from harness.cli.plan import show_plan
+
+        show_plan(benchmark, console)
+        return
+    facts = task.completeness()
+    if not facts["complete"]:
+        console.print(
+            f"[yellow]incomplete data: {facts['clips_usable']:,} of {facts['clips_listed']:,} clips usable, performances "
+            f"without a sensor: {facts['performances_without_sensor']}; `oneshot data verify` lists all[/yellow]",
+            soft_wrap=True,
+        )
+    if force:
+        replaced = sum(len(benchmark.todo(job)) for job in benchmark.jobs)
+        console.print(f"--force: up to {replaced} evaluation records in {folder} will be replaced", soft_wrap=True)
+    benchmark.run()
+
+    from harness.report import print_report, write_report
+
+    print_report(folder / "records", console)
+    for path in write_report(folder / "records", folder):
+        console.print(f"written: {path}", soft_wrap=True)
+
+
+def _narrowed(
+    settings: Settings, methods: list[str] | None, modalities: str | None, suites: list[str] | None, seeds: int | None
+) -> Settings:
+    """The settings with only some rows, other suites or another number of seeds."""
+    from harness.errors import HarnessError, nearest
+    from harness.protocol import Row
+    from harness.registry import load_method
+
+    rows = list(settings.rows)
+    if methods:
+        chosen: list[Row] = []
+        for name in methods:
+            usable = load_method(name).needs.modalities  # refuses an unknown name with the nearest right one
+            own = [row for row in rows if row.method == name]
+            both = tuple(m for m in ("video", "sensors") if m in usable)
+            every = [(m,) for m in both] + ([both] if len(both) > 1 else [])
+            chosen += own or [Row.model_validate({"method": name, "modalities": m}) for m in every]
+        rows = chosen
+    if modalities is not None:
+        labels = ("video", "sensors", "both")
+        if modalities not in labels:
+            raise HarnessError(f"no modalities {modalities!r}.", remedy=nearest(modalities, labels))
+        rows = [row for row in rows if row.modality_label == modalities]
+        if not rows:
+            raise HarnessError(f"no row on {modalities}.", remedy="`oneshot methods` lists what each method can use.")
+    update: dict[str, object] = {"rows": tuple(rows)}
+    if suites:
+        from harness.episodes.suites import suite_spec
+
+        update["suites"] = tuple(suite_spec(name).name for name in suites)
+    if seeds is not None:
+        update["seeds"] = tuple(range(seeds))
+    return settings.model_copy(update=update)

@@ -1,0 +1,115 @@
+"""What the conformance checks are made on: random clips, a tiny encoder of every output kind, episodes of both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.api import Clips, Encoder, Features, FewShotMethod, Setup
+from harness.encoders.build import seeded
+
+SENSORS = ("acc", "gyro")
+WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused
+
+
+class TinyEncoder(Encoder):
+    """A shared encoder of every output kind from one linear layer; refuses outputs that ``needs`` does not declare."""
+
+    width = 16
+
+    def __init__(self, modality: str, declared: tuple[str, ...]) -> None:
+        super().__init__()
+        self.modality, self.declared = modality, declared
+        self.widths = dict.fromkeys({"vector", "sequence", "map", *declared}, self.width)
+        self.linear = nn.Linear(3 if modality == "video" else 4 * len(SENSORS), self.width)
+
+    def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
+        undeclared = [name for name in outputs if name not in self.declared]
+        if undeclared:
+            raise ValueError(f"asks the encoder for {undeclared[0]!r}, which needs.outputs does not declare")
+        places: Tensor = torch.tanh(self.linear(self._places(clips))).movedim(-1, 1)  # (B, D, t, h, w)
+        sequence = places.mean(dim=(3, 4)).transpose(1, 2)
+        known = {"sequence": sequence, "vector": sequence.mean(dim=1)}
+        return {name: known.get(name, places) for name in outputs}
+
+    def _places(self, clips: Clips) -> Tensor:
+        if self.modality == "video":
+            assert clips.video is not None
+            quarters: Tensor = clips.video.unfold(3, 8, 8).unfold(4, 8, 8).mean(dim=(5, 6))
+            return (quarters.movedim(2, -1) - 0.5) * 8
+        parts = [torch.cat([clips.sensors[n], clips.sensor_mask[n].unsqueeze(-1).float()], dim=-1) for n in SENSORS]
+        means: Tensor = torch.cat(parts, dim=-1).unflatten(1, (4, -1)).mean(dim=2)  # type: ignore[no-untyped-call]
+        return means[:, :, None, None]
+
+
+class Bench:
+    """Builds a method, random clips and episodes of them; everything from fixed seeds."""
+
+    def __init__(self, method: type[FewShotMethod], modalities: tuple[str, ...], settings: dict[str, Any]) -> None:
+        self.method, self.modalities, self.settings = method, modalities, settings
+
+    def build(self, seed: int = 0, tuned: bool = True) -> FewShotMethod:
+        """A new instance, in evaluation mode, on new encoders."""
+        outputs = self.method.needs.outputs
+        with seeded("conformance", seed):
+            encoders = {name: TinyEncoder(name, outputs).requires_grad_(tuned) for name in self.modalities if outputs}
+            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, WAY, 1, encoders)
+            return self.method(setup, **self.settings).eval()
+
+    def clips(self, count: int, seed: int = 0) -> Clips:
+        """Random clips with the modalities in use and nothing else, as the harness loads them."""
+        random = torch.Generator().manual_seed(seed)
+        level = torch.rand(count, 4, 3, 2, 2, generator=random).repeat_interleave(8, 3).repeat_interleave(8, 4)
+        video = (0.8 * level + 0.2 * torch.rand(count, 4, 3, 16, 16, generator=random)).clamp(0, 1)
+        mask = {name: torch.rand(count, 16, generator=random) < 0.9 for name in SENSORS}
+        sensors = {
+            name: torch.randn(count, 4, 3, generator=random).repeat_interleave(4, 1)
+            + 0.3 * torch.randn(count, 16, 3, generator=random)
+            for name in SENSORS
+        }
+        clips = Clips(video, sensors, mask, {n: torch.ones(count, dtype=torch.bool) for n in ("video", *SENSORS)})
+        clips.present["sensors"] = torch.ones(count, dtype=torch.bool)
+        if "video" not in self.modalities:
+            clips.present.pop("video")
+            return replace(clips, video=None)
+        return clips if "sensors" in self.modalities else Clips(video, {}, {}, {"video": clips.present["video"]})
+
+    def features(self, method: FewShotMethod, clips: Clips) -> Features:
+        """Through ``encode`` and ``embed``, as evaluation does it."""
+        with torch.no_grad():
+            return method.embed(method.encode(clips))
+
+    def episodes(self, features: Features, shot: int = SHOT, queries: int = QUERIES) -> tuple[Features, Features]:
+        """The first clips as support (E, way, shot, ...), the next as queries (E, Q, ...)."""
+        supports = EPISODES * WAY * shot
+        support = {k: v[:supports].unflatten(0, (EPISODES, WAY, shot)) for k, v in features.items()}
+        query = {k: v[supports:][: EPISODES * queries].unflatten(0, (EPISODES, queries)) for k, v in features.items()}
+        return support, query
+
+    def task(self, seed: int = 0) -> tuple[FewShotMethod, Features, Features]:
+        """A method with support and query features."""
+        method = self.build()
+        clips = self.clips(EPISODES * (WAY * SHOT + QUERIES), seed)
+        return method, *self.episodes(self.features(method, clips))
+
+
+def score(method: FewShotMethod, support: Features, query: Features) -> Tensor:
+    """Scores, as evaluation computes them."""
+    with torch.set_grad_enabled(method.grad_at_test):
+        return method.score(support, query).detach()
+
+
+def without(clips: Clips, name: str) -> Clips:
+    """The same clips, in every second of which (the first included) a sensor or a modality is missing."""
+    gone = torch.arange(len(clips)) % 2 == 0
+    names = SENSORS if name == "sensors" else (name,)
+    video = clips.video
+    if video is not None and name == "video":
+        video = torch.where(gone[:, None, None, None, None], 0.0, video)
+    sensors = {k: torch.where(gone[:, None, None], 0.0, v) if k in names else v for k, v in clips.sensors.items()}
+    mask = {k: v & ~gone[:, None] if k in names else v for k, v in clips.sensor_mask.items()}
+    present = {k: v & ~gone if k in {*names, name} else v for k, v in clips.present.items()}
+    return Clips(video, sensors, mask, present)

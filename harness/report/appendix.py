@@ -1,0 +1,199 @@
+"""The second half of the report: what each row is, how it was trained and selected, and where it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.records import TrainingRecord
+from harness.report import words
+from harness.report.columns import COLUMNS, is_generated
+from harness.report.grid import bullets, escape, grid
+from harness.report.rows import Row, row_key
+from harness.report.tables import Report
+
+MMACT_LAYOUTS = {"mmact", "mmact-flat"}
+PUBLISHED = (
+    (
+        "Mu-MAE on MMAct, 5-way 1-shot, video and sensors, no external data",
+        "80.17",
+        "[arXiv 2408.04243](https://arxiv.org/abs/2408.04243)",
+    ),
+)
+LONGEST_TRACE = 8
+
+
+def rows(report: Report) -> list[str]:
+    """Each row once: settings, source, sizes."""
+    parameters = next(column for column in COLUMNS if column.header == "trained / all")
+    cells = [
+        [
+            escape(name),
+            escape(words.assignments(row.training.method_settings)) or words.MISSING,
+            escape(words.plain(row.training.method_source)),
+            escape(words.plain(row.training.training_protocol.get("classes"))) if row.trained else words.MISSING,
+            ", ".join(str(training.seed) for training in row.trainings) if row.trained else words.MISSING,
+            parameters.cell(row),
+            words.short(row.training.training_digest) if row.trained else words.MISSING,
+        ]
+        for name, row in _rows(report).items()
+    ]
+    if not cells:
+        return []
+    header = ["row", "settings", "source", "trained on", "seeds", "parameters trained / all", "training"]
+    return [
+        "## What the rows are",
+        "`source`: built-in, or the start of the SHA-256 of the plugin file. `training`: rows are ranked against each "
+        "other only where this digest agrees (next section).",
+        grid(header, cells, "llllllr"),
+    ]
+
+
+def training_conditions(report: Report) -> list[str]:
+    """What the training digests stand for: settings that all share, and those that differ."""
+    headings = {
+        section.digest: section.heading
+        for table in report.suites
+        for section in table.sections
+        if section.digest is not None
+    }
+    protocols = {
+        section.digest: words.flat(section.rows[0].training.training_protocol)
+        for table in report.suites
+        for section in table.sections
+        if section.digest is not None
+    }
+    if not protocols:
+        return []
+    names = words.differing(protocols.values())
+    digests = list(protocols)
+    shared = {name: value for name, value in protocols[digests[0]].items() if name not in names}
+    parts = ["## Conditions of training"]
+    if names:
+        cells = [
+            [f"`{name}`", *(escape(protocols[digest].get(name, words.MISSING)) for digest in digests)] for name in names
+        ]
+        what = ["*rows*", *(escape(headings[digest]) for digest in digests)]
+        parts += [
+            "Different from section to section, which is why rows of different sections are not ranked together:",
+            grid(["training", *map(words.short, digests)], [what, *cells], "l" * (1 + len(digests))),
+        ]
+    parts += [
+        "The same in every trained row:",
+        grid(["setting", "value"], [[f"`{name}`", escape(value)] for name, value in shared.items()], "ll"),
+    ]
+    return parts
+
+
+def selection(report: Report) -> list[str]:
+    """Validation accuracy at every look, with the kept state in bold."""
+    cells = []
+    encoders: dict[tuple[str, str], list[str]] = {}
+    for name, row in _rows(report).items():
+        for training in row.trainings:
+            if training.selection:
+                trace = _trace(training.selection, training.best_step)
+                cells.append([escape(name), str(training.seed), trace])
+            for modality, note in sorted(training.encoders.items()):
+                if note.get("selection"):
+                    trace = _trace(note["selection"], note.get("best_step"))
+                    encoders.setdefault(
+                        (modality, str(note.get("state"))), [f"shared {modality} encoder", str(training.seed), trace]
+                    )
+    cells = [*sorted(encoders.values(), key=lambda cell: (cell[0], int(cell[1]), cell[2])), *cells]
+    if not cells:
+        return []
+    return [
+        "## Selection on validation classes",
+        "Accuracy in % on the validation suite, by training step; the state in **bold** was kept and tested.",
+        grid(["what", "seed", "step: accuracy"], cells, "lrl"),
+    ]
+
+
+def _trace(trace: Sequence[Sequence[float]], kept: object) -> str:
+    """``20: 67.6 · **40: 68.2**``; of a long trace the first, the last, the kept and some between."""
+    count = len(trace)
+    places = range(count)
+    if count > LONGEST_TRACE:
+        even = {round(place * (count - 1) / (LONGEST_TRACE - 1)) for place in range(LONGEST_TRACE)}
+        places = sorted(even | {place for place in places if trace[place][0] == kept})  # type: ignore[assignment]
+    texts = []
+    for place in places:
+        step, share = trace[place]
+        text = f"{step}: {words.percent(share, 1)}"
+        texts.append(f"**{text}**" if step == kept else text)
+    return " · ".join(texts)
+
+
+def not_run(report: Report) -> list[str]:
+    """Rows that a method cannot fill, with the reason, and rows that were trained but not scored."""
+    cells = [
+        [
+            escape(skipped.method),
+            words.modality_name(skipped.modalities),
+            escape(skipped.regime),
+            escape(skipped.reason),
+        ]
+        for skipped in report.skipped
+    ]
+    parts = ["## Not run", grid(["method", "sees", "encoders", "reason"], cells, "llll")] if cells else []
+    if report.unscored:
+        parts += ["## Trained, but scored on no suite yet", bullets(f"`{name}`" for name in report.unscored)]
+    return parts
+
+
+def published(report: Report) -> list[str]:
+    """Figures of papers, apart from what was measured, and only beside real recordings of the same data set."""
+    if not any(data.get("layout") in MMACT_LAYOUTS and not is_generated(data) for data in report.data):
+        return []
+    return [
+        "## Published figures (not measured here)",
+        "Taken from the papers: other episodes, encoders and training. They stand beside this report, not in its "
+        "ranking.",
+        grid(["figure, as published", "accuracy, %", "source"], PUBLISHED, "lrl"),
+    ]
+
+
+def provenance(report: Report) -> list[str]:
+    """Code, versions, hardware and data behind the records; where records differ, how many say what."""
+    if not report.trainings:
+        return []
+    tables = [_origin(training) for training in report.trainings]
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    cells = []
+    for name in names:
+        counts = Counter(table.get(name, words.MISSING) for table in tables)
+        values = sorted(counts)
+        told = [value if len(values) == 1 else f"{value} ({counts[value]} of {len(tables)} records)" for value in values]
+        cells.append([name, escape("; ".join(told))])
+    for table in report.suites:
+        cells.append([f"episodes of {table.suite}", f"evaluation digest {words.short(table.evaluation_digest)}"])
+    return ["## Provenance", grid(["what", "value"], cells, "ll")]
+
+
+def _origin(training: TrainingRecord) -> dict[str, str]:
+    given = training.provenance
+    changed = {True: ", with uncommitted changes", False: "", None: ""}[given.get("changed")]
+    return {
+        "preset": training.preset,
+        "recipe": training.recipe,
+        "code": f"version {given.get('version')}, commit {given.get('commit') or 'not known'}{changed}",
+        "python": f"{given.get('python')} on {given.get('system')}",
+        "packages": ", ".join(f"{name} {version}" for name, version in sorted(given.get("versions", {}).items())),
+        "hardware": words.assignments(given.get("hardware", {})),
+        "data": words.assignments(
+            {name: training.data.get(name) for name in ("layout", "digest", "split", "split_digest")}
+        ),
+    }
+
+
+def _rows(report: Report) -> dict[str, Row]:
+    """Every row once, as the first suite that has it names it."""
+    found: dict[tuple[str, str], tuple[str, Row]] = {}
+    for table in report.suites:
+        for row, name in zip(table.rows, table.names, strict=True):
+            found.setdefault((row_key(row.training), row.training.training_digest), (name, row))
+    named: dict[str, Row] = {}
+    for (_, digest), (name, row) in found.items():
+        named[name if name not in named else f"{name} ({words.short(digest)})"] = row
+    return named

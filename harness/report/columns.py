@@ -1,0 +1,153 @@
+"""The columns of a suite table, and the words around it: the same for terminal, Markdown and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report import words
+from harness.report.rows import Row, mean, number
+from harness.report.tables import Guard, Report, SuiteTable
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; of those that do not fit, the one with the highest ``drop`` goes first, and 0 stays."""
+
+    header: str
+    cell: Callable[[Row], str]
+    left: bool = False
+    drop: int = 0
+
+
+def _extremes(row: Row) -> str:
+    shares = [None if found is None else found[1] for found in (row.extreme_class(False), row.extreme_class(True))]
+    return " / ".join(words.percent(share, 0) for share in shares)
+
+
+def _parameters(row: Row) -> str:
+    counts = row.training.parameters
+    return " / ".join(words.compact(counts.get(name, 0)) for name in ("trained", "total"))
+
+
+def _rate(row: Row) -> str:
+    return words.MISSING if row.episodes_per_second is None else f"{row.episodes_per_second:,.0f}"
+
+
+COLUMNS = (
+    Column("method", lambda row: row.label, left=True),
+    Column("sees", lambda row: words.modality_name(row.training.modalities), left=True),
+    Column("encoders", lambda row: row.training.regime if row.trained else words.MISSING, left=True, drop=1),
+    Column("accuracy, % [95 %]", lambda row: accuracy(row)),
+    Column("seeds", lambda row: str(len(row.trainings)) if row.trained else words.MISSING, drop=2),
+    Column("worst / best", _extremes, drop=3),
+    Column("trained / all", _parameters, drop=5),
+    Column("train s", lambda row: words.seconds(row.train_seconds) if row.trained else words.MISSING, drop=4),
+    Column("test s", lambda row: words.seconds(row.test_seconds), drop=6),
+    Column("episodes/s", _rate, drop=7),
+)
+
+
+def accuracy(row: Row) -> str:
+    """``70.7 [70.3, 71.1]``: percentages with the digits that the standard error allows."""
+    if not row.scored:
+        return "not scored"
+    mean_, low, high = (
+        words.percent(share, row.decimals) for share in (row.interval.mean, row.interval.low, row.interval.high)
+    )
+    return f"{mean_} [{low}, {high}]"
+
+
+def legend(table: SuiteTable) -> dict[str, str]:
+    """Why rows are not ranked: reason -> letter, in order of appearance."""
+    reasons = dict.fromkeys(note for row in table.rows for note in row.notes)
+    return {reason: chr(ord("a") + place) for place, reason in enumerate(reasons)}
+
+
+def marks(table: SuiteTable) -> list[str]:
+    """For each of ``table.rows``: its rank, the letters of its notes, or a dash where it has no rival."""
+    letters = legend(table)
+    found = []
+    for section in table.sections:
+        rivals = sum(row.rank is not None for row in section.rows)
+        for row in section.rows:
+            rank = "" if section.digest is None else str(row.rank) if rivals > 1 else words.MISSING
+            found.append("".join(letters[note] for note in row.notes) or rank)
+    return found
+
+
+def title(table: SuiteTable) -> str:
+    """``test (headline suite): 5-way 1-shot, 10,000 episodes``, and what marks the data."""
+    what = words.SUITE_TITLES.get(table.suite)
+    flags = [
+        flag
+        for flag, raised in (
+            ("GENERATED DATA", is_generated(table.data)),
+            ("INCOMPLETE DATA", not table.data.get("complete", True)),
+        )
+        if raised
+    ]
+    name = f"{table.suite} ({what})" if what else table.suite
+    return " · ".join([f"{name}: {table.way}-way {table.shot}-shot, {table.episodes:,} episodes", *flags])
+
+
+def data_warnings(data: Mapping[str, Any]) -> list[str]:
+    """What a reader must know of the data before any figure."""
+    found = [words.GENERATED] if is_generated(data) else []
+    if not data.get("complete", True):
+        listed, usable = data.get("clips_listed", 0), data.get("clips_usable", 0)
+        parts = [f"{listed - usable:,} of {listed:,} clips are absent or unreadable"] if usable < listed else []
+        without = data.get("performances_without_sensor", {})
+        parts += [f"{count:,} performances have no {sensor}" for sensor, count in sorted(without.items()) if count]
+        problems = data.get("problems", 0)
+        parts += [f"{problems:,} problem{'s' * (problems != 1)} met while preparing"] if problems else []
+        found.append(f"Incomplete data: {'; '.join(parts) or 'no details recorded'}.")
+    return found
+
+
+def is_generated(data: Mapping[str, Any]) -> bool:
+    return bool(data.get("generated"))
+
+
+def guard_sentence(guard: Guard) -> str:
+    """The check of the random control in one sentence; loud where it fails."""
+    found, chance = words.percent(guard.mean, guard.decimals), words.percent(guard.chance, 1).removesuffix(".0")
+    if guard.failed:
+        return (
+            f"CHECK FAILED: `random` scores {found} %, but chance is {chance} % ({words.p_value(guard.p)}). Labels "
+            "leak or the episodes are unbalanced: do not use this table."
+        )
+    return f"Check passed: `random` scores {found} %, chance is {chance} % ({words.p_value(guard.p)} for no difference)."
+
+
+def caption(table: SuiteTable) -> list[str]:
+    """What the figures of a table mean and what they do not."""
+    clips = "1 labelled clip" if table.shot == 1 else f"{table.shot} labelled clips"
+    queries = "1 further clip" if table.queries == 1 else f"{table.queries} further clips"
+    chance = words.percent(table.chance, 1).removesuffix(".0")
+    role = "validation classes" if table.suite == "val" else "classes that were in no training"
+    data = table.data
+    looks = "not known: there is no log" if table.looks is None else f"{table.looks:,}"
+    return [
+        f"Each of {table.episodes:,} fixed episodes shows a method {clips} of each of {table.way} {role} and asks for "
+        f"the class of {queries}. Guessing reaches {chance} % (chance). {words.SUITE_RULES.get(table.suite, '')}".strip(),
+        words.INTERVAL,
+        f"Data: layout {data.get('layout')}, split {data.get('split')}, {data.get('clips_usable', 0):,} of "
+        f"{data.get('clips_listed', 0):,} clips usable. Looks at this suite, as logged: {looks}.",
+        *(guard_sentence(guard) for guard in table.guards if not guard.failed),
+    ]
+
+
+def key(report: Report) -> list[str]:
+    """What the columns mean, and the time that they do not show because rows share it."""
+    spent: dict[str, dict[str, float]] = {}
+    for training in report.trainings:
+        for modality, volatile in training.volatile.get("encoders", {}).items():
+            value = number(volatile.get("seconds")) if isinstance(volatile, dict) else None
+            state = training.encoders.get(modality, {}).get("state", training.seed)
+            if value is not None:
+                spent.setdefault(modality, {})[str(state)] = value
+    costs = [f"{modality} {words.seconds(mean(times.values()))} s" for modality, times in sorted(spent.items())]
+    shared = f"Each shared encoder was trained once for all rows, which 'train s' leaves out: {', '.join(costs)}."
+    return [words.KEY, *([shared] if costs else [])]

@@ -1,0 +1,115 @@
+"""From a folder of records to records joined with the accuracy of every episode."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import HarnessError
+from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
+
+RUN_AGAIN = "Delete the record and run its row again."
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One trained method on one suite. ``episodes``: (N,) accuracy of every episode, NaN where not scored."""
+
+    training: TrainingRecord
+    evaluation: EvaluationRecord
+    episodes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Everything a report is made from.
+
+    Attributes:
+        looks: test accesses in the append-only log, by suite digest; None where there is no log.
+    """
+
+    trainings: tuple[TrainingRecord, ...]
+    scored: tuple[Scored, ...]
+    skipped: tuple[SkippedRecord, ...]
+    looks: Counter[str] | None
+
+
+def records_folder(folder: Path) -> Path:
+    """The folder of records: ``folder`` itself or ``folder/records``.
+
+    Raises:
+        HarnessError: neither holds records.
+    """
+    for candidate in (folder / "records", folder):
+        if any((candidate / kind).is_dir() for kind in ("evaluation", "training", "skipped")):
+            return candidate
+    raise HarnessError("no records here.", where=folder, remedy="`oneshot run` makes them; name the folder it wrote.")
+
+
+def load(folder: Path) -> Loaded:
+    """Read and check all records.
+
+    Raises:
+        HarnessError: no records, a broken one (file and field named), or figures that its predictions do not give.
+    """
+    records = RecordFolder(records_folder(folder))
+    trainings = {record.id: record for record in records.all(TrainingRecord)}
+    skipped = tuple(records.all(SkippedRecord))
+    scored = tuple(_join(records, evaluation, trainings) for evaluation in records.all(EvaluationRecord))
+    if not scored and not skipped:
+        raise HarnessError(
+            "no evaluation record here: nothing has been scored yet.",
+            where=records.folder,
+            remedy="`oneshot run` continues a run that was cut off.",
+        )
+    return Loaded(tuple(trainings.values()), scored, skipped, _looks(records.folder / "test_access.jsonl"))
+
+
+def _join(records: RecordFolder, evaluation: EvaluationRecord, trainings: dict[str, TrainingRecord]) -> Scored:
+    where = records.path(EvaluationRecord, evaluation.id)
+    if evaluation.training not in trainings:
+        raise HarnessError(f"training: no training record {evaluation.training!r}.", where=where, remedy=RUN_AGAIN)
+    predicted, label = records.read_predictions(evaluation)
+    shape = (evaluation.episodes, evaluation.queries_per_episode)
+    if predicted.shape != shape or label.shape != shape:
+        raise HarnessError(
+            f"predictions: {predicted.shape} with labels {label.shape}, but the record says {shape}.",
+            where=where,
+            remedy=RUN_AGAIN,
+        )
+    done = (predicted >= 0).all(axis=1)
+    episodes = np.where(done, (predicted == label).mean(axis=1), np.nan)
+    found = {"scored": float(done.sum()), "accuracy": float(episodes[done].mean()) if done.any() else float("nan")}
+    for field, value in found.items():
+        stated = float(getattr(evaluation, field))
+        if not np.isclose(stated, value, rtol=0, atol=1e-9, equal_nan=True):
+            raise HarnessError(
+                f"{field}: the record says {stated:g}, its predictions give {value:g}.", where=where, remedy=RUN_AGAIN
+            )
+    classes = len(evaluation.classes)
+    if len(evaluation.per_class) != classes or np.shape(evaluation.confusion) != (classes, classes):
+        raise HarnessError(
+            f"per_class, confusion: not of the size of the {classes} classes.", where=where, remedy=RUN_AGAIN
+        )
+    return Scored(trainings[evaluation.training], evaluation, episodes)
+
+
+def _looks(path: Path) -> Counter[str] | None:
+    if not path.is_file():
+        return None
+    looks: Counter[str] = Counter()
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            looks[str(json.loads(line)["suite_digest"])] += 1
+        except (ValueError, KeyError, TypeError) as error:
+            raise HarnessError(
+                "not an entry of the log of test accesses.",
+                where=path,
+                row=number,
+                remedy="The log is append-only: restore it from version control.",
+            ) from error
+    return looks

@@ -1,0 +1,167 @@
+"""Rows of a table: one method, its settings, modalities and regime, over all training seeds."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.errors import HarnessError
+from harness.records import TrainingRecord
+from harness.report import words
+from harness.report.load import Scored
+from harness.statistics import Interval, seeds_interval
+
+SEEDS_TO_RANK = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method with its settings, modalities and regime on one suite, over all its seeds. Shares in 0..1.
+
+    Attributes:
+        label: the method; with the settings that tell it from another row of the section, where there is one.
+        trainings: one record a seed, by seed.
+        interval: over seeds and the episodes that every seed scored.
+        confusion: (C, C) counts summed over seeds, rows the true class.
+        train_seconds, test_seconds, episodes_per_second: means over seeds, None where not recorded.
+        rank: 1 = highest mean of its section; None where the row is not ranked.
+        notes: why it is not ranked.
+    """
+
+    label: str
+    trainings: tuple[TrainingRecord, ...]
+    interval: Interval
+    scored: int
+    episodes: int
+    classes: tuple[str, ...]
+    per_class: tuple[float | None, ...]
+    confusion: np.ndarray
+    train_seconds: float | None
+    test_seconds: float | None
+    episodes_per_second: float | None
+    notes: tuple[str, ...]
+    rank: int | None = None
+
+    @property
+    def training(self) -> TrainingRecord:
+        """The first seed's: all but what depends on the seed holds for the row."""
+        return self.trainings[0]
+
+    @property
+    def trained(self) -> bool:
+        return self.training.regime != "untrained"
+
+    @property
+    def decimals(self) -> int:
+        return words.decimals(self.interval.standard_error)
+
+    @property
+    def name(self) -> str:
+        """The row in a few words, unique in its suite unless only the training protocol differs."""
+        regime = f", {self.training.regime}" if self.trained else ""
+        return f"{self.label}, {words.modality_name(self.training.modalities)}{regime}"
+
+    def extreme_class(self, best: bool) -> tuple[str, float] | None:
+        """The easiest or the hardest class and its accuracy."""
+        known = [(share, name) for share, name in zip(self.per_class, self.classes, strict=True) if share is not None]
+        if not known:
+            return None
+        share, name = max(known) if best else min(known)
+        return name, share
+
+
+def build_row(label: str, group: Sequence[Scored]) -> Row:
+    group = sorted(group, key=lambda scored: scored.training.seed)
+    trainings = tuple(scored.training for scored in group)
+    seeds = [training.seed for training in trainings]
+    first = group[0].evaluation
+    if len(set(seeds)) < len(seeds):
+        raise HarnessError(
+            f"two records of one row, seed and suite: {', '.join(scored.evaluation.id for scored in group)}.",
+            remedy="Delete one of them.",
+        )
+    episodes = np.stack([scored.episodes for scored in group])
+    common = episodes[:, np.isfinite(episodes).all(axis=0)]
+    nothing = Interval(float("nan"), float("nan"), float("nan"), float("nan"), 0.0)
+    return Row(
+        label=label,
+        trainings=trainings,
+        interval=seeds_interval(common) if common.size else nothing,
+        scored=common.shape[1],
+        episodes=first.episodes,
+        classes=first.classes,
+        per_class=tuple(
+            mean(scored.evaluation.per_class[index] for scored in group) for index in range(len(first.classes))
+        ),
+        confusion=np.sum([scored.evaluation.confusion for scored in group], axis=0),
+        train_seconds=mean(number(training.volatile.get("seconds")) for training in trainings),
+        test_seconds=mean(_total(scored.evaluation.volatile.get("seconds")) for scored in group),
+        episodes_per_second=mean(number(scored.evaluation.volatile.get("episodes_per_second")) for scored in group),
+        notes=_notes(group[0].training, len(seeds), common.shape[1], first.episodes),
+    )
+
+
+def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int) -> tuple[str, ...]:
+    notes = []
+    if scored < episodes:
+        notes.append(f"incomplete {scored:,} of {episodes:,}: the other episodes need clips that are absent; not ranked")
+    if training.transductive:
+        notes.append("transductive: the scores of a query may depend on the other queries; not ranked")
+    if training.regime != "untrained" and seeds < SEEDS_TO_RANK:
+        only = "this trained model only; " if seeds == 1 else ""
+        notes.append(f"{seeds} seed{'s' * (seeds > 1)}: {only}a rank needs {SEEDS_TO_RANK}")
+    return tuple(notes)
+
+
+def row_key(training: TrainingRecord) -> str:
+    """What makes a row, apart from its section: all that is not the seed."""
+    return json.dumps(
+        [
+            training.method,
+            training.method_source,
+            training.method_settings,
+            training.modalities,
+            training.regime,
+            training.regimen,
+        ],
+        sort_keys=True,
+    )
+
+
+def row_labels(rows: dict[str, TrainingRecord]) -> dict[str, str]:
+    """Names of a section's rows: the method, and what tells it from rows of the same method and modalities."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for key, training in rows.items():
+        alike[training.method, training.modalities].append(key)
+    labels = {}
+    for (method, _), keys in alike.items():
+        settings = {
+            key: words.flat(rows[key].method_settings) | {"source": words.plain(rows[key].method_source)}
+            for key in keys
+        }
+        names = words.differing(settings.values())
+        for key in keys:
+            told = ", ".join(f"{name} {settings[key].get(name, words.MISSING)}" for name in names)
+            labels[key] = f"{method} ({told})" if told else method
+    return labels
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Mean of what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _total(parts: object) -> float | None:
+    if not isinstance(parts, dict):
+        return None
+    known = [value for value in map(number, parts.values()) if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,206 @@
+"""From records to the tables of a report: grouping, ranking, intervals. Plain data, no formatting."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scipy.special import stdtr
+
+from harness.records import SkippedRecord, TrainingRecord
+from harness.report import words
+from harness.report.load import Loaded, Scored
+from harness.report.rows import Row, build_row, row_key, row_labels
+from harness.statistics import Interval
+
+CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
+GUARD_FAILS_BELOW = 0.001
+SUITE_ORDER = list(words.SUITE_RULES)
+MODALITY_ORDER = (("video",), ("sensors",), ("video", "sensors"))
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows that were trained under equal conditions (or the controls: nothing trained, no digest, no ranks)."""
+
+    heading: str
+    digest: str | None
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The control that answers at random, against chance."""
+
+    mean: float
+    decimals: int
+    chance: float
+    p: float
+
+    @property
+    def failed(self) -> bool:
+        return self.p < GUARD_FAILS_BELOW
+
+
+@dataclass(frozen=True)
+class SuiteTable:
+    """All rows that were tested on the same episodes of the same data.
+
+    Attributes:
+        data: the ``data`` part of the training records: layout, split, completeness, generated.
+        looks: test accesses logged for this suite, None without a log.
+    """
+
+    suite: str
+    evaluation_digest: str
+    data: dict[str, Any]
+    way: int
+    shot: int
+    episodes: int
+    queries: int
+    classes: tuple[str, ...]
+    sections: tuple[Section, ...]
+    looks: int | None
+    guards: tuple[Guard, ...]
+
+    @property
+    def chance(self) -> float:
+        return 1 / self.way
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for section in self.sections for row in section.rows]
+
+    @property
+    def names(self) -> list[str]:
+        """A different name for each of ``rows``: with the training digest where nothing else tells two apart."""
+        names = [row.name for row in self.rows]
+        return [
+            name if names.count(name) == 1 else f"{name} ({words.short(row.training.training_digest)})"
+            for name, row in zip(names, self.rows, strict=True)
+        ]
+
+    @property
+    def best(self) -> Row | None:
+        """The ranked row with the highest mean; without one the trained row with the highest; None without any."""
+        trained = [row for row in self.rows if row.trained and row.scored]
+        ranked = [row for row in trained if row.rank is not None]
+        return max(ranked or trained, key=lambda row: row.interval.mean, default=None)
+
+
+@dataclass(frozen=True)
+class Report:
+    suites: tuple[SuiteTable, ...]
+    skipped: tuple[SkippedRecord, ...]
+    trainings: tuple[TrainingRecord, ...]
+    unscored: tuple[str, ...]
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """The data sets that the records speak of, each once."""
+        return list({json.dumps(t.data, sort_keys=True): t.data for t in self.trainings}.values())
+
+
+def build(loaded: Loaded) -> Report:
+    """All tables of a report. Rows share a suite table where the evaluation digest agrees, a ranked section where the
+    training digest does too.
+
+    Raises:
+        HarnessError: two records of the same row, seed and suite.
+    """
+    groups: dict[tuple[int, str, str], list[Scored]] = defaultdict(list)
+    for scored in loaded.scored:
+        suite = scored.evaluation.suite
+        order = SUITE_ORDER.index(suite) if suite in SUITE_ORDER else len(SUITE_ORDER)
+        groups[order, suite, scored.evaluation.evaluation_digest].append(scored)
+    suites = tuple(_suite(groups[key], loaded) for key in sorted(groups))
+    known = {scored.training.id for scored in loaded.scored}
+    unscored = tuple(training.id for training in loaded.trainings if training.id not in known)
+    return Report(suites, loaded.skipped, loaded.trainings, unscored)
+
+
+def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
+    first = group[0].evaluation
+    sections: dict[str | None, list[Scored]] = defaultdict(list)
+    for scored in group:
+        trained = scored.training.regime != "untrained"
+        sections[scored.training.training_digest if trained else None].append(scored)
+    built = [_section(digest, members) for digest, members in sections.items()]
+    ordered = _told_apart(sorted(built, key=_section_order))
+    chance = 1 / first.way
+    return SuiteTable(
+        suite=first.suite,
+        evaluation_digest=first.evaluation_digest,
+        data=group[0].training.data,
+        way=first.way,
+        shot=first.shot,
+        episodes=first.episodes,
+        queries=first.queries_per_episode,
+        classes=first.classes,
+        sections=ordered,
+        looks=None if loaded.looks is None else loaded.looks[first.suite_digest],
+        guards=tuple(
+            Guard(row.interval.mean, row.decimals, chance, chance_p(row.interval, chance))
+            for section in ordered
+            for row in section.rows
+            if row.training.method == CHANCE_CONTROL and row.scored > 1
+        ),
+    )
+
+
+def _section(digest: str | None, members: Iterable[Scored]) -> Section:
+    groups: dict[str, list[Scored]] = defaultdict(list)
+    for scored in members:
+        groups[row_key(scored.training)].append(scored)
+    labels = row_labels({key: group[0].training for key, group in groups.items()})
+    rows = [build_row(labels[key], group) for key, group in groups.items()]
+    rows.sort(key=lambda row: (-row.interval.mean if row.scored else 0.0, row.name, row_key(row.training)))
+    if digest is None:
+        return Section("Controls: nothing is trained, not ranked", None, tuple(rows))
+    training = rows[0].training
+    heading = words.section_name(training.modalities, training.regime, training.regimen)
+    return Section(heading, digest, tuple(_ranked(rows)))
+
+
+def _ranked(rows: Sequence[Row]) -> list[Row]:
+    """Ranks by mean; equal means share a rank."""
+    means = [row.interval.mean for row in rows if not row.notes]
+    return [
+        row if row.notes else replace(row, rank=1 + sum(other > row.interval.mean for other in means)) for row in rows
+    ]
+
+
+def _section_order(section: Section) -> tuple[bool, int, bool, str, str]:
+    training = section.rows[0].training
+    known = training.modalities in MODALITY_ORDER
+    return (
+        section.digest is None,
+        MODALITY_ORDER.index(training.modalities) if known else len(MODALITY_ORDER),
+        training.regime == "tuned",
+        section.heading,
+        section.digest or "",
+    )
+
+
+def _told_apart(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Sections of the same heading name the settings in which their training differs."""
+    told = []
+    for section in sections:
+        twins = [other for other in sections if other.heading == section.heading]
+        protocols = [words.flat(twin.rows[0].training.training_protocol) for twin in twins]
+        own = words.flat(section.rows[0].training.training_protocol)
+        names = words.differing(protocols) if section.digest else []
+        heading = "; ".join([section.heading, *(f"{name} {own.get(name, words.MISSING)}" for name in names)])
+        told.append(replace(section, heading=heading))
+    return tuple(told)
+
+
+def chance_p(interval: Interval, chance: float) -> float:
+    """Two-sided p of a mean against chance, from the t of its interval."""
+    distance = abs(interval.mean - chance)
+    if interval.standard_error == 0:
+        return 1.0 if distance == 0 else 0.0
+    return float(2 * stdtr(interval.degrees_of_freedom, -distance / interval.standard_error))

@@ -1,0 +1,129 @@
+"""Figures and names as a reader meets them: digits that follow the standard error, rules of the suites in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# In the order of the report. A test holds that every suite of the harness has its words.
+SUITE_RULES = {
+    "test": "Support and query clips of a class are never the same performance: another camera's view of a "
+    "performance does not count as another example of it.",
+    "test-cross-subject": "Support and query clips of a class show different subjects. (The same subjects do occur in "
+    "the training classes; MMAct's own cross-subject protocol is another thing.)",
+    "test-cross-view": "Support and query clips of a class come from different cameras and different performances.",
+    "test-cross-scene": "Support and query clips of a class come from different scenes.",
+    "test-cross-session": "Support and query clips of a class come from different sessions.",
+    "test-5shot": "Support and query clips of a class are never the same performance.",
+    "test-paper": "As the released Mu-MAE code draws: any clips, one query an episode, its class at random, so that a "
+    "query's own performance may be in the support set. Trained on base and validation classes, last state kept.",
+    "val": "Support and query clips of a class are never the same performance. This suite selects; it tests nothing.",
+}
+SUITE_TITLES = {
+    "test": "headline suite",
+    "test-cross-subject": "support and query from different subjects",
+    "test-cross-view": "support and query from different cameras",
+    "test-cross-scene": "support and query from different scenes",
+    "test-cross-session": "support and query from different sessions",
+    "test-5shot": "five examples of each class",
+    "test-paper": "drawn as in the released Mu-MAE code",
+    "val": "validation, for selection only",
+}
+INTERVAL = (
+    "The 95 % interval covers every episode that could be drawn from these clips under this rule and, where a row has "
+    "two or more seeds, training again. It does not cover new recordings, new subjects or new classes."
+)
+KEY = (
+    "#: rank among rows trained under equal conditions; – without a rival. Sees: what the method is given. Encoders: "
+    "frozen = trained beforehand and shared by all heads; tuned = trained with the head. Worst / best: accuracy on the "
+    "hardest and the easiest class, %. Trained / all: parameters. Train s, test s: seconds to train, and to encode the "
+    "clips (next to nothing where another row had cached them) and score; times are means over seeds."
+)
+GENERATED = "Generated data: simulated bodies and simulated sensors. These figures say nothing about MMAct."
+MISSING = "–"
+
+
+def decimals(error: float) -> int:
+    """Decimals of a percentage with this standard error (a share): its first significant digit, 0 to 2.
+
+    >>> decimals(0.0019), decimals(0.015), decimals(0.0004)
+    (1, 0, 2)
+    """
+    if not math.isfinite(error) or error <= 0:
+        return 1
+    return min(2, max(0, -math.floor(math.log10(error * 100) + 1e-9)))
+
+
+def percent(share: float | None, places: int) -> str:
+    """A share as a percentage without its sign, an en dash where there is none."""
+    return MISSING if share is None or not math.isfinite(share) else f"{share * 100:.{places}f}"
+
+
+def compact(count: int) -> str:
+    """A count in at most five characters: 986285 -> 986k."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            value = count / size
+            return f"{value:.1f}{unit}" if value < 9.95 else f"{value:.0f}{unit}"
+    return str(count)
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with a resolution that says no more than a clock can."""
+    if value is None:
+        return MISSING
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+
+
+def p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def short(digest: str) -> str:
+    return digest[:8]
+
+
+def modality_name(modalities: tuple[str, ...]) -> str:
+    return "both" if len(modalities) > 1 else "".join(modalities)
+
+
+def section_name(modalities: tuple[str, ...], regime: str, regimen: str) -> str:
+    """What the rows of a section have in common, for a reader who knows nothing of digests."""
+    seen = " and ".join(modalities).capitalize()
+    encoders = {"frozen": "shared encoders frozen", "tuned": "encoders trained with the head"}.get(regime, regime)
+    paper = ", trained on base and validation classes" if regimen == "paper" else ""
+    return f"{seen}, {encoders}{paper}"
+
+
+def assignments(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {plain(value)}" for name, value in sorted(settings.items()))
+
+
+def plain(value: object) -> str:
+    """A setting's value: short digests, no JSON quotes around plain words."""
+    if isinstance(value, str):
+        return short(value) if len(value) == 64 and set(value) <= set("0123456789abcdef") else value
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(part) for part in value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return str(value)
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A tree of settings as dotted names and plain values, by name."""
+    found: dict[str, str] = {}
+    for name, value in sorted(settings.items()):
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = MISSING if value == {} else plain(value)
+    return found
+
+
+def differing(tables: Iterable[Mapping[str, str]]) -> list[str]:
+    """Names whose values differ, or that some tables lack."""
+    given = list(tables)
+    names = sorted({name for table in given for name in table})
+    return [name for name in names if len({table.get(name) for table in given}) > 1]

@@ -1,0 +1,67 @@
+"""Every registered method satisfies the contract, and every way of breaking it is caught by the right check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.api import FewShotMethod
+from harness.conformance import CHECKS, MODALITIES, Finding, check_method
+from harness.data.splits import clip_list, load_split
+from harness.episodes.suites import build_suite, suite_spec
+from harness.registry import load_method, method_names
+from tests.broken_methods import BROKEN, DeclaredTransductive, HiddenParameter, Honest
+
+TEMPLATE = str(Path(__file__).parents[1] / "methods" / "template.py")
+
+
+def failed(findings: list[Finding]) -> dict[str, str]:
+    return {finding.name: finding.detail for finding in findings if not finding.passed}
+
+
+@pytest.mark.parametrize("modalities", MODALITIES, ids="+".join)
+@pytest.mark.parametrize("name", [*method_names(), TEMPLATE])
+def test_every_registered_method_conforms(name: str, modalities: tuple[str, ...]) -> None:
+    method = load_method(name)
+    findings = check_method(method, modalities)
+    assert failed(findings) == {}
+    applies = set(modalities) <= set(method.needs.modalities)
+    assert [f.name for f in findings] == ["applies", *(CHECKS if applies else ())]
+
+
+def test_an_honest_method_passes_every_check() -> None:
+    for modalities in MODALITIES:
+        assert failed(check_method(Honest, modalities)) == {}
+
+
+@pytest.mark.parametrize(("method", "check"), BROKEN.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_each_broken_rule_is_caught(method: type[FewShotMethod], check: str) -> None:
+    assert check in failed(check_method(method, ("video", "sensors")))
+
+
+def test_findings_say_what_is_wrong() -> None:
+    broken = failed(check_method(HiddenParameter, ("sensors",)))
+    assert "no parameter of the method" in broken["gradients"]
+    assert "not in its state_dict" in broken["state"]
+
+
+def test_a_declared_transductive_method_passes() -> None:
+    findings = check_method(DeclaredTransductive, ("sensors",))
+    assert failed(findings) == {}
+    assert Finding("inductive", True, "not checked: the method is declared transductive") in findings
+
+
+def test_a_method_that_cannot_be_built_is_one_finding() -> None:
+    (finding,) = check_method(Honest, ("video",), {"widht": 3})
+    assert not finding.passed
+    assert "widht" in finding.detail
+
+
+@pytest.mark.parametrize("name", ["mmact", "utd-mhad"])
+def test_query_j_is_class_j_scores_chance_on_the_headline_suite(name: str) -> None:
+    split = load_split(name)
+    label = build_suite(suite_spec("test"), split, clip_list(split, None, None)).draws.label
+    episodes = (label == np.arange(label.shape[1])).mean(axis=1)
+    assert abs(episodes.mean() - 0.2) < 4 * episodes.std(ddof=1) / len(episodes) ** 0.5
