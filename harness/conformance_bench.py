@@ -41,7 +41,7 @@ class TinyEncoder(Encoder):
             quarters: Tensor = clips.video.unfold(3, 8, 8).unfold(4, 8, 8).mean(dim=(5, 6))
             return (quarters.movedim(2, -1) - 0.5) * 8
         parts = [torch.cat([clips.sensors[n], clips.sensor_mask[n].unsqueeze(-1).float()], dim=-1) for n in SENSORS]
-        means: Tensor = torch.cat(parts, dim=-1).unflatten(1, (4, -1)).mean(dim=2)  # type: ignore[no-untyped-call]
+        means: Tensor = torch.cat(parts, dim=-1).unflatten(1, (4, -1)).mean(dim=2)
         return means[:, :, None, None]
 
 

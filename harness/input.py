@@ -112,7 +112,7 @@ class ClipSource:
         total, held = _sums(values, low, high), _sums(values * measured[..., None], low, high)
         count = _sums(measured[..., None].astype(np.float32), low, high)
         mean = np.where(count > 0, held / np.maximum(count, 1), total / (high - low)[..., None])
-        absent = ~measured.any(axis=1)
+        absent = (count == 0).all(axis=(1, 2))  # nothing was measured in the window
         mean[absent] = 0
         return self._scaled(mean, name, absent).astype(np.float32), count[..., 0] > 0
 

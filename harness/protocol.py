@@ -112,10 +112,10 @@ class Settings(_Frozen):
     recipe: Literal["matched", "published"] = "matched"
     way: int = Field(5, ge=2)
     shot: int = Field(1, ge=1)
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     suites: tuple[str, ...] = ("test", "test-cross-subject")
     episodes: int | None = Field(
-        None, ge=1, description="use only the first so many episodes of each suite (smoke runs)"
+        None, ge=2, description="use only the first so many episodes of each suite (smoke runs)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on CUDA, float32 on CPU"
@@ -164,16 +164,12 @@ def parse_settings(content: Mapping[str, Any], where: str) -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # a mistyped name also leaves the right one missing: the typing error is the one to tell
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         path = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            parent, _, name = path.rpartition(".")
-            known = _known(first["loc"][:-1])
-            raise HarnessError(
-                f"no setting {path!r}.",
-                where=where,
-                remedy=nearest(name, [f"{parent}.{k}" if parent else k for k in known]),
-            ) from error
+            remedy = nearest(path.rpartition(".")[2], _known(first["loc"][:-1]))
+            raise HarnessError(f"no setting {path!r}.", where=where, remedy=remedy) from error
         raise HarnessError(
             f"setting {path!r}: {first['msg'].removeprefix('Value error, ')} (given {first['input']!r}).",
             where=where,
@@ -212,6 +208,7 @@ def training_protocol(settings: Settings, row: Row, regimen: Regimen, *, data: s
     """What must be equal for a matched ranking: everything about training but the method itself and the seed."""
     encoders = {"video": settings.video_encoder, "sensors": settings.sensor_encoder}
     return {
+        "recipe": settings.recipe,
         "data": data,
         "split": split,
         "classes": regimen.classes,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import HarnessError
 
+
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

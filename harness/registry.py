@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -42,7 +43,11 @@ def load_method(name: str) -> type[FewShotMethod]:
         method: type[FewShotMethod] = getattr(importlib.import_module(module), attribute)
         return method
     for point in entry_points(group=GROUP, name=name):
-        return _checked(point.load(), where=point.value)
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=point.value) from error
+        return _checked(loaded, where=point.value)
     raise HarnessError(f"no method {name!r}.", remedy=nearest(name, method_names()) + " Or name a .py file.")
 
 
@@ -61,7 +66,8 @@ def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where:
     """All settings of a method: its defaults overridden by those given, types checked.
 
     Raises:
-        HarnessError: unknown name (with the nearest right one) or a value of the wrong type.
+        HarnessError: unknown name (with the nearest right one), a value of the wrong type, or a plugin that
+            declares a setting without type or default.
     """
     known = setting_names(method)
     for key in given:
@@ -69,6 +75,13 @@ def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where:
             remedy = nearest(key, known) if known else "It has no settings."
             raise HarnessError(f"{method.__name__} has no setting {key!r}.", where=where, remedy=remedy)
     hints = inspect.get_annotations(method.__init__, eval_str=True)
+    for name, default in known.items():
+        if name not in hints or default is inspect.Parameter.empty:
+            raise HarnessError(
+                f"setting {name!r} of {method.__name__} has no {'default' if name in hints else 'type'}.",
+                where=where,
+                remedy="Write every setting as a keyword argument of __init__ with a type and a default.",
+            )
     fields: dict[str, Any] = {name: (hints[name], default) for name, default in known.items()}
     model = create_model(method.__name__, __config__=ConfigDict(extra="forbid"), **fields)
     try:
@@ -86,6 +99,7 @@ def _from_file(path: Path) -> type[FewShotMethod]:
     spec = importlib.util.spec_from_file_location(f"oneshot_plugin_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -9,10 +9,9 @@ import pytest
 
 from harness.api import FewShotMethod
 from harness.conformance import CHECKS, MODALITIES, Finding, check_method
-from harness.data.splits import clip_list, load_split
-from harness.episodes.suites import build_suite, suite_spec
 from harness.registry import load_method, method_names
 from tests.broken_methods import BROKEN, DeclaredTransductive, HiddenParameter, Honest
+from tests.conftest import SuiteOf
 
 TEMPLATE = str(Path(__file__).parents[1] / "methods" / "template.py")
 
@@ -60,8 +59,7 @@ def test_a_method_that_cannot_be_built_is_one_finding() -> None:
 
 
 @pytest.mark.parametrize("name", ["mmact", "utd-mhad"])
-def test_query_j_is_class_j_scores_chance_on_the_headline_suite(name: str) -> None:
-    split = load_split(name)
-    label = build_suite(suite_spec("test"), split, clip_list(split, None, None)).draws.label
+def test_query_j_is_class_j_scores_chance_on_the_headline_suite(suite: SuiteOf, name: str) -> None:
+    label = suite(name, "test").draws.label
     episodes = (label == np.arange(label.shape[1])).mean(axis=1)
     assert abs(episodes.mean() - 0.2) < 4 * episodes.std(ddof=1) / len(episodes) ** 0.5

@@ -31,8 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help=__doc__
-    and "One-shot action recognition from video and wearable sensors: fixed episodes, equal conditions, honest figures.",
+    help="One-shot action recognition from video and wearable sensors: fixed episodes and equal conditions.",
 )
 data = typer.Typer(
     no_args_is_help=True, help="Recordings: what is there, what is wrong with it, prepare it, generate some."
@@ -68,7 +67,7 @@ def main() -> None:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         _fail(
-            f"The disk is full ({error.filename or 'no file named'}). What is done is kept; free some space and run the same command.",
+            f"The disk is full ({error.filename or 'no file named'}). What is done is kept; free some space and run again.",
             BAD_INPUT,
         )
 

@@ -73,9 +73,11 @@ def command(
         return
     facts = task.completeness()
     if not facts["complete"]:
+        usable, listed = facts["clips_usable"], facts["clips_listed"]
+        missing = {name: count for name, count in facts["performances_without_sensor"].items() if count}
         console.print(
-            f"[yellow]incomplete data: {facts['clips_usable']:,} of {facts['clips_listed']:,} clips usable, performances "
-            f"without a sensor: {facts['performances_without_sensor']}; `oneshot data verify` lists all[/yellow]",
+            f"[yellow]Incomplete data: {usable:,} of {listed:,} clips usable; performances without a sensor: "
+            f"{missing or 'none'}. `oneshot data verify` lists everything.[/yellow]",
             soft_wrap=True,
         )
     if force:

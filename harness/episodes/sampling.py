@@ -119,7 +119,7 @@ class EpisodeSampler:
         """Whatever the queries are, enough support clips must remain: count those that the worst queries exclude."""
         spec = self.spec
         queries = max(1, spec.queries)
-        groups = np.asarray([self._group[clip] for clip in members]).reshape(len(members), -1)
+        groups = np.asarray([self._group[clip] for clip in members]).reshape(len(members), len(spec.differ))
         excluded = np.ones(len(members), dtype=int)
         if spec.differ and members:
             excluded = np.concatenate([(groups == row).any(axis=1).sum(keepdims=True) for row in groups])

@@ -113,10 +113,10 @@ def selection(report: Report) -> list[str]:
 def _trace(trace: Sequence[Sequence[float]], kept: object) -> str:
     """``20: 67.6 · **40: 68.2**``; of a long trace the first, the last, the kept and some between."""
     count = len(trace)
-    places = range(count)
+    places = list(range(count))
     if count > LONGEST_TRACE:
         even = {round(place * (count - 1) / (LONGEST_TRACE - 1)) for place in range(LONGEST_TRACE)}
-        places = sorted(even | {place for place in places if trace[place][0] == kept})  # type: ignore[assignment]
+        places = sorted(even | {place for place in places if trace[place][0] == kept})
     texts = []
     for place in places:
         step, share = trace[place]
@@ -164,7 +164,9 @@ def provenance(report: Report) -> list[str]:
     for name in names:
         counts = Counter(table.get(name, words.MISSING) for table in tables)
         values = sorted(counts)
-        told = [value if len(values) == 1 else f"{value} ({counts[value]} of {len(tables)} records)" for value in values]
+        told = [
+            value if len(values) == 1 else f"{value} ({counts[value]} of {len(tables)} records)" for value in values
+        ]
         cells.append([name, escape("; ".join(told))])
     for table in report.suites:
         cells.append([f"episodes of {table.suite}", f"evaluation digest {words.short(table.evaluation_digest)}"])
@@ -189,11 +191,11 @@ def _origin(training: TrainingRecord) -> dict[str, str]:
 
 def _rows(report: Report) -> dict[str, Row]:
     """Every row once, as the first suite that has it names it."""
-    found: dict[tuple[str, str], tuple[str, Row]] = {}
+    found: dict[str, tuple[str, Row]] = {}
     for table in report.suites:
         for row, name in zip(table.rows, table.names, strict=True):
-            found.setdefault((row_key(row.training), row.training.training_digest), (name, row))
+            found.setdefault(row_key(row.training), (name, row))
     named: dict[str, Row] = {}
-    for (_, digest), (name, row) in found.items():
-        named[name if name not in named else f"{name} ({words.short(digest)})"] = row
+    for name, row in found.values():
+        named[name if name not in named else f"{name} ({words.short(row.training.training_digest)})"] = row
     return named

@@ -21,7 +21,8 @@ class Column:
     drop: int = 0
 
 
-def _extremes(row: Row) -> str:
+def extremes(row: Row) -> str:
+    """``45 / 94``: accuracy in % on the hardest and the easiest class."""
     shares = [None if found is None else found[1] for found in (row.extreme_class(False), row.extreme_class(True))]
     return " / ".join(words.percent(share, 0) for share in shares)
 
@@ -41,7 +42,7 @@ COLUMNS = (
     Column("encoders", lambda row: row.training.regime if row.trained else words.MISSING, left=True, drop=1),
     Column("accuracy, % [95 %]", lambda row: accuracy(row)),
     Column("seeds", lambda row: str(len(row.trainings)) if row.trained else words.MISSING, drop=2),
-    Column("worst / best", _extremes, drop=3),
+    Column("worst / best", extremes, drop=3),
     Column("trained / all", _parameters, drop=5),
     Column("train s", lambda row: words.seconds(row.train_seconds) if row.trained else words.MISSING, drop=4),
     Column("test s", lambda row: words.seconds(row.test_seconds), drop=6),
@@ -113,12 +114,10 @@ def is_generated(data: Mapping[str, Any]) -> bool:
 def guard_sentence(guard: Guard) -> str:
     """The check of the random control in one sentence; loud where it fails."""
     found, chance = words.percent(guard.mean, guard.decimals), words.percent(guard.chance, 1).removesuffix(".0")
+    compared = f"the random control scores {found} %, chance is {chance} % ({words.p_value(guard.p)}"
     if guard.failed:
-        return (
-            f"CHECK FAILED: `random` scores {found} %, but chance is {chance} % ({words.p_value(guard.p)}). Labels "
-            "leak or the episodes are unbalanced: do not use this table."
-        )
-    return f"Check passed: `random` scores {found} %, chance is {chance} % ({words.p_value(guard.p)} for no difference)."
+        return f"CHECK FAILED: {compared}). Labels leak or the episodes are unbalanced: do not use this table."
+    return f"Check passed: {compared} for no difference)."
 
 
 def caption(table: SuiteTable) -> list[str]:
@@ -129,9 +128,10 @@ def caption(table: SuiteTable) -> list[str]:
     role = "validation classes" if table.suite == "val" else "classes that were in no training"
     data = table.data
     looks = "not known: there is no log" if table.looks is None else f"{table.looks:,}"
+    rule = words.SUITE_RULES.get(table.suite, "")
     return [
         f"Each of {table.episodes:,} fixed episodes shows a method {clips} of each of {table.way} {role} and asks for "
-        f"the class of {queries}. Guessing reaches {chance} % (chance). {words.SUITE_RULES.get(table.suite, '')}".strip(),
+        f"the class of {queries}. Guessing reaches {chance} % (chance). {rule}".rstrip(),
         words.INTERVAL,
         f"Data: layout {data.get('layout')}, split {data.get('split')}, {data.get('clips_usable', 0):,} of "
         f"{data.get('clips_listed', 0):,} clips usable. Looks at this suite, as logged: {looks}.",

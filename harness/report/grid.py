@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 
 def escape(text: str) -> str:
-    """Names come from files and plugins: nothing in them may end a cell or start emphasis."""
-    for sign in "\\|*_<>`[]":
-        text = text.replace(sign, f"\\{sign}") if sign in "\\|*<>`" else text
+    """Names come from files and plugins: nothing in them may end a cell, open a tag or start emphasis. (Underscores
+    inside a word do neither.)"""
+    for sign in "\\|*<>`":
+        text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
 
 

@@ -69,29 +69,18 @@ def _suite(table: SuiteTable) -> list[str]:
         cells += [[next(left), *(escape(column.cell(row)) for column in WIDE)] for row in section.rows]
     header = ["#", *(column.header for column in WIDE)]
     parts = [f"## {escape(title(table))}", grid(header, cells, ["", *("l" if column.left else "r" for column in WIDE)])]
-    reasons = legend(table)
-    if reasons:
-        parts.append(bullets(f"{letter}: {escape(reason)}." for reason, letter in reasons.items()))
-    return [*parts, bullets(caption(table)), *_per_class(table), *_confusion(table)]
+    notes = [f"{letter}: {escape(reason)}." for reason, letter in legend(table).items()]
+    return [*parts, bullets([*notes, *caption(table)]), *_per_class(table), *_confusion(table)]
 
 
 def _per_class(table: SuiteTable) -> list[str]:
-    shown = [(row, name) for row, name in zip(table.rows, table.names, strict=True) if row.scored]
-    if not shown:
-        return []
-    places = [_class_decimals(row) for row, _ in shown]
-    cells = [
-        [
-            escape(class_name),
-            *(
-                words.percent(row.per_class[index], digits)
-                for (row, _), digits in zip(shown, places, strict=True)
-            ),
-        ]
-        for index, class_name in enumerate(table.classes)
-    ]
-    header = ["class", *(escape(name) for _, name in shown)]
-    return ["### Accuracy by class, %", grid(header, cells, "l" + "r" * len(shown))]
+    cells = []
+    for row, name in zip(table.rows, table.names, strict=True):
+        digits = _class_decimals(row)
+        if row.scored:
+            cells.append([escape(name), *(words.percent(share, digits) for share in row.per_class)])
+    header = ["row", *(escape(name) for name in table.classes)]
+    return ["### Accuracy by class, %", grid(header, cells, "l" + "r" * len(table.classes))] if cells else []
 
 
 def _class_decimals(row: Row) -> int:
@@ -132,5 +121,3 @@ def _confusion(table: SuiteTable) -> list[str]:
 
 def _bold(text: str, wanted: bool) -> str:
     return f"**{text}**" if wanted else text
-
-

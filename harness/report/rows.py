@@ -108,7 +108,9 @@ def build_row(label: str, group: Sequence[Scored]) -> Row:
 def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int) -> tuple[str, ...]:
     notes = []
     if scored < episodes:
-        notes.append(f"incomplete {scored:,} of {episodes:,}: the other episodes need clips that are absent; not ranked")
+        notes.append(
+            f"incomplete {scored:,} of {episodes:,}: the other episodes need clips that are absent; not ranked"
+        )
     if training.transductive:
         notes.append("transductive: the scores of a query may depend on the other queries; not ranked")
     if training.regime != "untrained" and seeds < SEEDS_TO_RANK:
@@ -118,7 +120,7 @@ def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int) -> 
 
 
 def row_key(training: TrainingRecord) -> str:
-    """What makes a row, apart from its section: all that is not the seed."""
+    """What makes a row: all that is not the seed."""
     return json.dumps(
         [
             training.method,
@@ -127,20 +129,24 @@ def row_key(training: TrainingRecord) -> str:
             training.modalities,
             training.regime,
             training.regimen,
+            training.training_digest,
         ],
         sort_keys=True,
     )
 
 
 def row_labels(rows: dict[str, TrainingRecord]) -> dict[str, str]:
-    """Names of a section's rows: the method, and what tells it from rows of the same method and modalities."""
+    """Names of a section's rows: the method, and what tells it from rows of the same method and modalities (their
+    protocols differ among controls only)."""
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for key, training in rows.items():
         alike[training.method, training.modalities].append(key)
     labels = {}
     for (method, _), keys in alike.items():
         settings = {
-            key: words.flat(rows[key].method_settings) | {"source": words.plain(rows[key].method_source)}
+            key: words.flat(rows[key].training_protocol)
+            | words.flat(rows[key].method_settings)
+            | {"source": words.plain(rows[key].method_source)}
             for key in keys
         }
         names = words.differing(settings.values())

@@ -157,7 +157,9 @@ def _section(digest: str | None, members: Iterable[Scored]) -> Section:
         groups[row_key(scored.training)].append(scored)
     labels = row_labels({key: group[0].training for key, group in groups.items()})
     rows = [build_row(labels[key], group) for key, group in groups.items()]
-    rows.sort(key=lambda row: (-row.interval.mean if row.scored else 0.0, row.name, row_key(row.training)))
+    rows.sort(
+        key=lambda row: (bool(row.notes), -row.interval.mean if row.scored else 0.0, row.name, row_key(row.training))
+    )
     if digest is None:
         return Section("Controls: nothing is trained, not ranked", None, tuple(rows))
     training = rows[0].training

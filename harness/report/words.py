@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+MISSING = "\N{EN DASH}"
+
 # In the order of the report. A test holds that every suite of the harness has its words.
 SUITE_RULES = {
     "test": "Support and query clips of a class are never the same performance: another camera's view of a "
@@ -35,13 +37,12 @@ INTERVAL = (
     "two or more seeds, training again. It does not cover new recordings, new subjects or new classes."
 )
 KEY = (
-    "#: rank among rows trained under equal conditions; – without a rival. Sees: what the method is given. Encoders: "
-    "frozen = trained beforehand and shared by all heads; tuned = trained with the head. Worst / best: accuracy on the "
-    "hardest and the easiest class, %. Trained / all: parameters. Train s, test s: seconds to train, and to encode the "
-    "clips (next to nothing where another row had cached them) and score; times are means over seeds."
+    f"#: rank among rows trained under equal conditions; {MISSING} without a rival. Sees: what the method is given. "
+    "Encoders: frozen = trained beforehand and shared by all heads; tuned = trained with the head. Worst / best: "
+    "accuracy on the hardest and the easiest class, %. Trained / all: parameters. Train s, test s: seconds to train, "
+    "and to encode the clips (next to nothing where another row had cached them) and score; times are means over seeds."
 )
 GENERATED = "Generated data: simulated bodies and simulated sensors. These figures say nothing about MMAct."
-MISSING = "–"
 
 
 def decimals(error: float) -> int:

@@ -9,7 +9,6 @@ any BatchNorm in them, see the whole step, and the gradients are those of the fu
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from harness.api import Clips, Features, FewShotMethod, LossTerms
 from harness.device import Device
@@ -31,9 +30,7 @@ def backward(
     if not micro_batch or micro_batch >= size:
         with device.autocast():
             encoded = method.encode(clips)
-        terms = head_loss(method, encoded, batch, device)
-        _total(terms).backward()
-        return {name: term.detach() for name, term in terms.items()}
+        return backward_through_head(method, encoded, batch, device)
 
     pieces = [slice(first, first + micro_batch) for first in range(0, size, micro_batch)]
     with torch.no_grad():
@@ -41,28 +38,25 @@ def backward(
     leaves = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     for value in leaves.values():
         value.requires_grad_(value.is_floating_point())
-    terms = head_loss(method, leaves, batch, device)
-    _total(terms).backward()
+    terms = backward_through_head(method, leaves, batch, device)
     for piece in pieces:
         again = _encode(method, clips[piece], device, (seed, piece.start))
         pulled = [name for name, value in again.items() if value.requires_grad and leaves[name].grad is not None]
         if pulled:
             gradients = [leaves[name].grad[piece] for name in pulled]  # type: ignore[index]
             torch.autograd.backward([again[name] for name in pulled], gradients)
-    return {name: term.detach() for name, term in terms.items()}
+    return terms
 
 
-def head_loss(method: FewShotMethod, encoded: Features, batch: EpisodeBatch, device: Device) -> LossTerms:
-    """Loss terms of a step from encoded clips."""
+def backward_through_head(method: FewShotMethod, encoded: Features, batch: EpisodeBatch, device: Device) -> LossTerms:
+    """Loss terms of a step from encoded clips, with their sum pulled back to whatever requires a gradient."""
     with device.autocast():
         support, query = batch.split(method.embed(encoded))
-        return method.loss(support, query, batch.targets)
+        terms = method.loss(support, query, batch.targets)
+    torch.stack([term.float() for term in terms.values()]).sum().backward()
+    return {name: term.detach() for name, term in terms.items()}
 
 
 def _encode(method: FewShotMethod, clips: Clips, device: Device, seed: object) -> Features:
     with seeded("encode", seed), device.autocast():
         return method.encode(clips)
-
-
-def _total(terms: LossTerms) -> Tensor:
-    return torch.stack([term.float() for term in terms.values()]).sum()

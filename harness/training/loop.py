@@ -22,7 +22,7 @@ from harness.input import ClipSource
 from harness.protocol import Budget
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.checkpoint import load_state, save_state
-from harness.training.gradients import backward, head_loss
+from harness.training.gradients import backward, backward_through_head
 from harness.training.prefetch import ahead
 
 GRADIENT_NORM = 1.0  # clipped to this, for every method alike
@@ -101,8 +101,8 @@ def train(
                 terms = backward(method, clips.to(device.torch), batch, device, budget.micro_batch, (seed, step))
             else:
                 assert isinstance(source, FeatureTable)
-                terms = head_loss(method, source.gather(batch.rows, device.torch), batch, device)
-                torch.stack([term.float() for term in terms.values()]).sum().backward()
+                encoded = source.gather(batch.rows, device.torch)
+                terms = backward_through_head(method, encoded, batch, device)
         torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
         optimiser.step()
         schedule.step()

@@ -1,0 +1,73 @@
+"""What several test modules share; everything large is built once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.data.clips import ClipTable
+from harness.data.layouts import index
+from harness.data.prepare import prepare
+from harness.data.splits import load_split
+from harness.data.store import Store
+from harness.data.synthetic import SyntheticSettings, synthesize
+from harness.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
+from harness.protocol import StoreSpec
+from tests.toys import toy_store
+
+torch.set_num_threads(1)  # the tests' tensors are tiny: more threads cost more than they give
+
+SuiteOf = Callable[[str, str], Suite]
+STORE = StoreSpec(frames=4, short_side=24, encoding="raw", sensor_grid=32)
+
+
+@cache
+def _suite(split: str, name: str) -> Suite:
+    return build_suite(suite_spec(name), *shipped_clips(split))
+
+
+@pytest.fixture(scope="session")
+def suite() -> SuiteOf:
+    """A shipped suite, drawn once: ``suite("mmact", "test")``."""
+    return _suite
+
+
+@pytest.fixture
+def toy() -> Store:
+    """A store in memory; every test gets its own."""
+    return toy_store()
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated recordings: six base, five validation and five novel classes, three subjects, one camera."""
+    split = load_split("mmact")
+    settings = SyntheticSettings(
+        classes=tuple(sorted(split.base[:6] + split.validation + split.novel[:5])),
+        subjects=3,
+        cameras=1,
+        sessions=((1, 1),),
+        desk_sessions=((3, 1),),
+        fps=10,
+        width=48,
+        height=36,
+        seconds=(0.5, 0.6),
+    )
+    root = tmp_path_factory.mktemp("recordings")
+    synthesize(root, settings)
+    return root
+
+
+@pytest.fixture(scope="session")
+def table(recordings: Path) -> ClipTable:
+    return index(recordings)
+
+
+@pytest.fixture(scope="session")
+def store(table: ClipTable, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The generated recordings, prepared once by a worker process."""
+    return prepare(table, STORE, tmp_path_factory.mktemp("store"), workers=1)

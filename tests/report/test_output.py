@@ -1,0 +1,147 @@
+"""What a reader gets: terminal, Markdown, picture; the same bytes every time; no torch."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from harness.records import RecordFolder, SkippedRecord
+from harness.report import print_report, read_report, write_report
+from harness.report.markdown import markdown
+from tests.report.small import DATA, add, add_seeds, answers
+
+ROOT = Path(__file__).parents[2]
+SHARES = [[1.0, 0.5, 0.0, 0.5], [1.0, 0.5, 0.5, 0.5], [0.5, 0.5, 0.0, 0.5]]
+GENERATED = DATA | {"layout": "mmact", "generated": {"statement": "simulated"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    records = tmp_path / "run" / "records"
+    add_seeds(records, "half", SHARES)
+    add_seeds(records, "a|b<c", [[1.0, 1.0, 0.5, 1.0]] * 3)
+    add(records, "random", 0, answers([1.0, 0.0] * 4), regime="untrained", modalities=("video", "sensors"))
+    RecordFolder(records).write(
+        SkippedRecord(id="x", volatile={}, method="can", modalities=("sensors",), regime="frozen", reason="needs a map")
+    )
+    return records
+
+
+def printed(folder: Path, width: int) -> list[str]:
+    stream = io.StringIO()
+    print_report(folder, Console(file=stream, width=width))
+    return stream.getvalue().splitlines()
+
+
+def test_same_records_same_bytes(folder: Path, tmp_path: Path) -> None:
+    first = {path.name: path.read_bytes() for path in write_report(folder, tmp_path / "first")}
+    copy = tmp_path / "elsewhere"
+    for path in sorted(folder.rglob("*"), reverse=True):  # other paths, other order on disk, other dates
+        if path.is_file():
+            (copy / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy / path.relative_to(folder))
+    code = "import sys, pathlib, harness.report as r; r.write_report(*map(pathlib.Path, sys.argv[1:]))"
+    subprocess.run([sys.executable, "-c", code, str(copy), str(tmp_path / "second")], cwd=ROOT, check=True)
+    assert set(first) == {"report.md", "table.svg"}
+    for name, content in first.items():
+        assert (tmp_path / "second" / name).read_bytes() == content
+
+
+def test_no_torch(folder: Path, tmp_path: Path) -> None:
+    code = """
+import io, pathlib, sys
+from rich.console import Console
+import harness.cli.report
+from harness.report import print_report, write_report
+records, out = map(pathlib.Path, sys.argv[1:])
+write_report(records, out)
+print_report(records, Console(file=io.StringIO()))
+assert not {"torch", "timm", "pandas", "matplotlib"} & set(sys.modules), sorted(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code, str(folder), str(tmp_path / "out")], cwd=ROOT, check=True)
+
+
+def test_terminal_keeps_to_its_width(folder: Path) -> None:
+    wide, narrow = printed(folder, 160), printed(folder, 70)
+    assert max(map(len, wide)) <= 120
+    assert max(map(len, narrow)) <= 70
+    assert any("half" in line and "50 [" in line for line in wide)
+    assert any("half" in line and "50 [" in line for line in narrow)
+    assert any(line.startswith("Left out for want of width") for line in narrow)
+    assert any("can, sensors: needs a map" in line for line in wide)
+
+
+def test_markdown_tables_are_whole(folder: Path) -> None:
+    lines = markdown(read_report(folder)).splitlines()
+    for before, rule in pairwise(lines):
+        if rule.startswith("| ---"):
+            block = [before, rule]
+            block += [line for line in lines[lines.index(rule) + 1 :][:3] if line.startswith("|")]
+            columns = {line.replace("\\|", "").count("|") for line in block}
+            assert len(columns) == 1, block
+    text = "\n".join(" ".join(line.split()) for line in lines)
+    assert "a\\|b\\<c" in text
+    assert "| 1 alpha | **25** | 75 | 0 |" in text  # confusion of the best ranked row, in % of the true class
+    assert "1: 50.0 · **2: 60.0**" in text
+    assert "commit " + "c" * 40 in text
+    assert "needs a map" in text
+
+
+def test_picture_is_well_formed_and_names_every_row(folder: Path, tmp_path: Path) -> None:
+    write_report(folder, tmp_path)
+    root = ElementTree.parse(tmp_path / "table.svg").getroot()
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"half", "a|b<c", "random"} <= set(texts)
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 3
+
+
+def test_generated_data_is_marked_everywhere(tmp_path: Path) -> None:
+    add_seeds(tmp_path / "records", "half", SHARES, data=GENERATED)
+    written = [path.read_text("utf-8") for path in write_report(tmp_path / "records", tmp_path)]
+    for text in [*written, "\n".join(printed(tmp_path, 120))]:
+        assert "say nothing about MMAct" in text
+        assert "GENERATED DATA" in text
+        assert "80.17" not in text
+
+
+def test_published_figures_stand_beside_real_mmact_only(tmp_path: Path) -> None:
+    add(tmp_path / "mmact", "half", 0, answers(SHARES[0]), data=DATA | {"layout": "mmact-flat"})
+    add(tmp_path / "utd", "half", 0, answers(SHARES[0]))
+    text = markdown(read_report(tmp_path / "mmact"))
+    assert "## Published figures (not measured here)" in text
+    assert "80.17" in text
+    assert "80.17" not in markdown(read_report(tmp_path / "utd"))
+
+
+def test_a_failed_check_stands_on_top(tmp_path: Path) -> None:
+    add(tmp_path, "random", 0, answers([1.0, 0.5] * 40), regime="untrained")
+    text = markdown(read_report(tmp_path))
+    assert text.index("CHECK FAILED") < text.index("## test")
+    assert any(line.startswith("CHECK FAILED") for line in printed(tmp_path, 120))
+
+
+def test_command_writes_beside_the_records(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer
+
+    from harness.cli import report
+    from harness.errors import HarnessError
+
+    app = typer.Typer()
+    app.command()(report.command)
+    done = CliRunner().invoke(app, [str(folder.parent)])
+    assert done.exit_code == 0, done.output
+    assert (folder.parent / "report.md").is_file()
+    assert (folder.parent / "table.svg").is_file()
+    monkeypatch.chdir(folder.parent.parent)
+    nothing = CliRunner().invoke(app, [])
+    assert isinstance(nothing.exception, HarnessError)
+    assert "0 runs here" in str(nothing.exception)

@@ -1,0 +1,184 @@
+"""Records: written whole or not at all, read with every field checked, predictions tied to their record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError
+from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord, read_record
+
+
+def training(**changes: Any) -> TrainingRecord:
+    content: dict[str, Any] = {
+        "id": "protonet-video-s0",
+        "volatile": {"date": "2026-01-01"},
+        "method": "protonet",
+        "method_source": "built-in",
+        "modalities": ("video",),
+        "regime": "frozen",
+        "regimen": "headline",
+        "transductive": False,
+        "method_settings": {"projection": 0},
+        "seed": 0,
+        "preset": "toy",
+        "recipe": "matched",
+        "settings": {"way": 5},
+        "training_digest": "t",
+        "training_protocol": {"data": "d"},
+        "data": {"digest": "d", "generated": None},
+        "parameters": {"total": 9, "trained": 3},
+        "encoders": {"video": {"state": "s", "selection": [(5, 0.25)]}},
+        "selection": [(5, 0.25), (10, 1 / 3)],
+        "best_step": 10,
+        "losses": [(5, {"loss cross_entropy": 1.5})],
+        "provenance": {"versions": {}},
+    }
+    return TrainingRecord(**(content | changes))
+
+
+def evaluation(folder: RecordFolder, predicted: np.ndarray, label: np.ndarray) -> EvaluationRecord:
+    identity = "protonet-video-s0.test"
+    file, digest = folder.write_predictions(identity, predicted, label)
+    record = EvaluationRecord(
+        id=identity,
+        volatile={},
+        training="protonet-video-s0",
+        suite="test",
+        suite_digest="s",
+        evaluation_digest="e",
+        way=5,
+        shot=1,
+        episodes=len(predicted),
+        scored=len(predicted),
+        queries_per_episode=5,
+        accuracy=0.3,
+        standard_error=0.01,
+        interval=(0.28, 0.32),
+        classes=("a", "b"),
+        per_class=(0.3, None),
+        confusion=((3, 7), (0, 0)),
+        predictions=file,
+        predictions_digest=digest,
+    )
+    folder.write(record)
+    return record
+
+
+@pytest.fixture
+def predictions() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    label = random.integers(0, 5, (20, 5)).astype(np.int8)
+    predicted = random.integers(0, 5, (20, 5)).astype(np.int8)
+    predicted[3] = -1
+    return predicted, label
+
+
+def test_every_kind_of_record_comes_back_as_it_was(tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    folder = RecordFolder(tmp_path)
+    first = training()
+    skipped = SkippedRecord(
+        id="sensor_nn-video", volatile={}, method="sensor_nn", modalities=("video",), regime="frozen", reason="no video"
+    )
+    scored = evaluation(folder, *predictions)
+    folder.write(first)
+    folder.write(skipped)
+    assert folder.read(SkippedRecord, skipped.id) == skipped
+    assert folder.read(EvaluationRecord, scored.id) == scored
+    again = folder.read(TrainingRecord, first.id)
+    assert again.model_dump(mode="json") == first.model_dump(mode="json")
+    assert again.selection[1] == (10, 1 / 3), "shares keep every bit"
+    assert folder.has(TrainingRecord, first.id)
+    assert not folder.has(EvaluationRecord, first.id)
+    assert folder.all(TrainingRecord) == [again]
+
+
+def test_writing_a_record_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    folder = RecordFolder(tmp_path)
+    before = folder.write(training()).read_bytes()
+    assert folder.write(folder.read(TrainingRecord, training().id)).read_bytes() == before
+
+
+def test_predictions_come_back_with_their_labels(tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    folder = RecordFolder(tmp_path)
+    predicted, label = folder.read_predictions(evaluation(folder, *predictions))
+    np.testing.assert_array_equal(predicted, predictions[0])
+    np.testing.assert_array_equal(label, predictions[1])
+    assert predicted.dtype == label.dtype == np.int8
+
+
+def test_the_digest_of_equal_predictions_is_equal(tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]) -> None:
+    """So that a record is reproducible bit for bit: nothing of the clock enters the file."""
+    one = evaluation(RecordFolder(tmp_path / "one"), *predictions)
+    two = evaluation(RecordFolder(tmp_path / "two"), *predictions)
+    assert one.predictions_digest == two.predictions_digest
+
+
+def test_changed_or_missing_predictions_are_refused(
+    tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]
+) -> None:
+    folder = RecordFolder(tmp_path)
+    record = evaluation(folder, *predictions)
+    folder.write_predictions(record.id, 1 - predictions[0], predictions[1])
+    with pytest.raises(HarnessError, match="do not match their record"):
+        folder.read_predictions(record)
+    (tmp_path / "predictions" / record.predictions).unlink()
+    with pytest.raises(HarnessError, match="predictions are missing.*--force"):
+        folder.read_predictions(record)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.pop("seed"), "seed: Field required"),
+        (lambda content: content.update(seed="first"), "seed: .*integer"),
+        (lambda content: content.update(sede=1), "sede: Extra inputs"),
+        (lambda content: content.update(schema_version=2), "schema_version: "),
+        (lambda content: content.update(kind="evaluation"), "kind: "),
+        (lambda content: content["parameters"].update(total="many"), r"parameters\.total: "),
+        (lambda content: content["selection"].append([1]), r"selection\.2"),
+    ],
+)
+def test_a_record_edited_by_hand_is_named_with_its_field(tmp_path: Path, change: Any, message: str) -> None:
+    path = RecordFolder(tmp_path).write(training())
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(HarnessError, match=message) as refusal:
+        read_record(path, TrainingRecord)
+    assert str(path) in str(refusal.value)
+    assert "Delete the record" in refusal.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"", b'{"id": "x"', b"\xff\xfe", b"[]"])
+def test_a_broken_record_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(HarnessError, match="Delete the record") as refusal:
+        read_record(path, TrainingRecord)
+    assert str(path) in str(refusal.value)
+
+
+def test_nothing_temporary_stays_and_a_failed_write_leaves_the_old_record(
+    tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]
+) -> None:
+    folder = RecordFolder(tmp_path)
+    evaluation(folder, *predictions)
+    path = folder.write(training())
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        folder.write(training(losses=[(5, {"loss": float("nan")})]))
+    assert path.read_bytes() == before
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_the_log_of_test_accesses_only_grows(tmp_path: Path) -> None:
+    folder = RecordFolder(tmp_path / "records")
+    for number in range(3):
+        folder.log_test_access({"suite": "test", "number": number})
+    lines = (tmp_path / "records" / "test_access.jsonl").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [0, 1, 2]
