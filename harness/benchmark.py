@@ -17,6 +17,8 @@ import torch
 from harness.api import Encoder, FewShotMethod, NotApplicable, Setup
 from harness.device import Device
 from harness.encoders.build import seeded
+from harness.episodes.suites import SUITES
+from harness.errors import HarnessError
 from harness.evaluation.evaluate import evaluate_suite
 from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.input import ClipSource
@@ -68,8 +70,11 @@ class Benchmark:
     def run(self) -> None:
         """Do every job that is not recorded."""
         self.task.require_usable()
-        for suite in self.settings.suites:
-            self.task.suite(suite)  # an impossible suite is refused before anything is trained
+        for name in self.settings.suites:
+            suite = self.task.suite(name)  # an impossible suite is refused before anything is trained
+            if suite.spec.role != "novel":
+                tests = ", ".join(spec.name for spec in SUITES.values() if spec.role == "novel")
+                raise HarnessError(f"suite {name!r} is for selection, not for a table.", remedy=f"Known: {tests}.")
         for number, job in enumerate(self.jobs, 1):
             suites = self.todo(job)
             if suites:

@@ -103,7 +103,9 @@ def test_a_clip_is_loaded_the_same_alone_and_in_any_batch(toy: Store) -> None:
         whole = source.load(ROWS, step)
         for place, row in enumerate(ROWS):
             assert_same(source.load(np.asarray([row]), step), whole[place : place + 1])
-        assert_same(ClipSource(toy, augmented, BOTH, threads=1).load(ROWS[::-1].copy(), step), whole[torch.arange(3, -1, -1)])
+        assert_same(
+            ClipSource(toy, augmented, BOTH, threads=1).load(ROWS[::-1].copy(), step), whole[torch.arange(3, -1, -1)]
+        )
 
 
 def test_draws_depend_on_seed_step_and_clip(toy: Store) -> None:

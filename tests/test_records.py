@@ -118,9 +118,7 @@ def test_the_digest_of_equal_predictions_is_equal(tmp_path: Path, predictions: t
     assert one.predictions_digest == two.predictions_digest
 
 
-def test_changed_or_missing_predictions_are_refused(
-    tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]
-) -> None:
+def test_changed_or_missing_predictions_are_refused(tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]) -> None:
     folder = RecordFolder(tmp_path)
     record = evaluation(folder, *predictions)
     folder.write_predictions(record.id, 1 - predictions[0], predictions[1])

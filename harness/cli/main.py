@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
-import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import typer
 
@@ -40,39 +42,53 @@ episodes = typer.Typer(no_args_is_help=True, help="Fixed episodes: build, verify
 app.add_typer(data, name="data")
 app.add_typer(episodes, name="episodes")
 
-app.command("run")(run.command)
-app.command("report")(report.command)
-app.command("methods")(methods.command)
-app.command("check")(check.command)
-app.command("doctor")(doctor.command)
-data.command("synthesize")(data_synthesize.command)
-data.command("index")(data_index.command)
-data.command("verify")(data_verify.command)
-data.command("prepare")(data_prepare.command)
-data.command("preview")(data_preview.command)
-episodes.command("build")(episodes_build.command)
-episodes.command("verify")(episodes_verify.command)
-episodes.command("audit")(episodes_audit.command)
+VERBS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
+    (app, "run", run.command),
+    (app, "report", report.command),
+    (app, "methods", methods.command),
+    (app, "check", check.command),
+    (app, "doctor", doctor.command),
+    (data, "synthesize", data_synthesize.command),
+    (data, "index", data_index.command),
+    (data, "verify", data_verify.command),
+    (data, "prepare", data_prepare.command),
+    (data, "preview", data_preview.command),
+    (episodes, "build", episodes_build.command),
+    (episodes, "verify", episodes_verify.command),
+    (episodes, "audit", episodes_audit.command),
+)
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """A verb whose errors end in one message: bad input with exit code 2, Ctrl-C with 130."""
+
+    @wraps(command)
+    def run_guarded(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except HarnessError as error:
+            _fail(str(error), BAD_INPUT)
+        except KeyboardInterrupt:
+            _fail("interrupted. What is done is kept; the same command continues.", INTERRUPTED)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            place = error.filename or "no file named"
+            _fail(f"the disk is full ({place}). What is done is kept; free some space and run again.", BAD_INPUT)
+
+    return run_guarded
+
+
+for group, name, verb in VERBS:
+    group.command(name)(guarded(verb))
 
 
 def main() -> None:
-    """Run the command line; bad input is one message and exit code 2, Ctrl-C is exit code 130."""
-    try:
-        app(standalone_mode=False)
-    except HarnessError as error:
-        _fail(str(error), BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("Interrupted. What is done is kept; the same command continues.", INTERRUPTED)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        _fail(
-            f"The disk is full ({error.filename or 'no file named'}). What is done is kept; free some space and run again.",
-            BAD_INPUT,
-        )
+    """Run the command line."""
+    app(prog_name="oneshot")
 
 
 def _fail(message: str, code: int) -> None:
     errors.print("[bold red]error:[/bold red] ", end="")
     errors.print(message, markup=False, soft_wrap=True)
-    sys.exit(code)
+    raise typer.Exit(code)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 
 class TerminalWatcher:
-    """Draws what the harness tells. Where the output is no terminal, only the finished lines appear."""
+    """Draws what the harness tells. Where the output is no terminal, lines take the place of the bar."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -32,6 +32,8 @@ class TerminalWatcher:
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:
         self._note = note or self._note
+        if note and not self.console.is_terminal:
+            self.console.print(f"  [dim]{self._title}: step {done}, {note}[/dim]", soft_wrap=True)
         if self._progress is not None and self._bar is not None:
             self._progress.update(self._bar, completed=done, note=self._note)
             if total is not None:

@@ -14,6 +14,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -66,7 +67,7 @@ def prepare(
         progress: called after every shard.
 
     Raises:
-        HarnessError: no room on the disk. What is done stays, and the same command continues.
+        HarnessError: no room on the disk, or a worker that died. What is done stays, and the same command continues.
     """
     folder = store_folder(parent, table, spec)
     if is_prepared(table, spec, parent):
@@ -75,6 +76,34 @@ def prepare(
     shards = _shards(table)
     todo = [number for number in range(len(shards)) if not _shard_file(folder, number).is_file()]
     _refuse_without_room(folder, sum(len(shards[number]) for number in todo), spec)
+    try:
+        _write_shards(table, shards, todo, spec, folder, workers, progress)
+        _finish(table, spec, folder, len(shards))
+    except (OSError, BrokenProcessPool) as error:
+        if isinstance(error, OSError) and error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        full = isinstance(error, OSError)
+        kept = sum(_shard_file(folder, number).is_file() for number in range(len(shards)))
+        raise HarnessError(
+            f"{'the disk is full' if full else 'a worker process died (out of memory?)'}; "
+            f"{kept} of {len(shards)} parts are done and kept.",
+            where=folder,
+            remedy=f"{'Free some space, or name another folder with --store' if full else 'Use fewer --workers'}; "
+            "the same command continues.",
+        ) from error
+    return open_store(folder)
+
+
+def _write_shards(
+    table: ClipTable,
+    shards: list[list[int]],
+    todo: list[int],
+    spec: StoreSpec,
+    folder: Path,
+    workers: int | None,
+    progress: Progress | None,
+) -> None:
+    """Write the shards ``todo`` in parallel; the first error is raised once the running shards have ended."""
     done = len(shards) - len(todo)
     pool = ProcessPoolExecutor(
         max_workers=workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_worker
@@ -87,18 +116,8 @@ def prepare(
             done += 1
             if progress:
                 progress(done, len(shards))
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise HarnessError(
-            f"the disk is full; {done} of {len(shards)} parts are done and kept.",
-            where=folder,
-            remedy="Free some space, or name another folder with --store; the same command continues.",
-        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    _finish(table, spec, folder, len(shards))
-    return open_store(folder)
 
 
 def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path, number: int) -> None:
@@ -204,6 +223,8 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
     temporary = folder / f"manifest.{os.getpid()}.tmp"
     temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True), "utf-8")
     temporary.replace(folder / MANIFEST)
+    for left in (folder / SHARDS).glob("*.tmp"):  # by runs that were killed
+        left.unlink(missing_ok=True)
 
 
 def _shards(table: ClipTable) -> list[list[int]]:

@@ -92,7 +92,7 @@ def _draw(blocks: list[_Shown], table: ClipTable, out: Path) -> None:
     for line in range(down):
         heights += [max(strip[line * across : (line + 1) * across])] + [_TRACE_INCHES] * len(table.sensors) + [0.42]
     total, width = sum(heights) + 0.75, across * (_BLOCK_INCHES + _MARGIN_INCHES) + 0.1
-    figure = Figure(figsize=(width, total), dpi=110, layout="none")
+    figure = Figure(figsize=(width, total), dpi=110)
     grid = figure.add_gridspec(
         len(heights), across, height_ratios=heights, hspace=0.0, wspace=_MARGIN_INCHES / _BLOCK_INCHES,
         left=_MARGIN_INCHES / width, right=1 - 0.1 / width, top=1 - 0.62 / total, bottom=0.13 / total,

@@ -8,6 +8,7 @@ import torch
 from harness.api import FewShotMethod
 from harness.device import Device
 from harness.episodes.suites import Suite
+from harness.errors import HarnessError
 from harness.evaluation.features import FeatureTable
 
 EPISODES_AT_ONCE = 512
@@ -25,10 +26,19 @@ def score_suite(
 
     Returns:
         (N, Q) int8 in 0..way-1; -1 throughout episodes that touch an absent clip.
+
+    Raises:
+        HarnessError: so many clips are absent that fewer than two episodes are left, which give no interval.
     """
     method.eval()
     support, query = rows[suite.draws.support], rows[suite.draws.query]
     complete = np.flatnonzero((support >= 0).all(axis=(1, 2)) & (query >= 0).all(axis=1))
+    if len(complete) < 2:
+        raise HarnessError(
+            f"{len(complete) or 'no'} episode of the suite {suite.spec.name!r} can be scored: "
+            "all others touch a clip that is absent.",
+            remedy="`oneshot data verify` lists what is missing.",
+        )
     predicted = np.full(query.shape, NOT_SCORED, np.int8)
     guesses = []
     with torch.set_grad_enabled(method.grad_at_test):
@@ -38,6 +48,5 @@ def score_suite(
                 embedded.gather(support[chosen], device.torch), embedded.gather(query[chosen], device.torch)
             )
             guesses.append(scores.detach().argmax(dim=2).to(torch.int8))
-    if guesses:
-        predicted[complete] = torch.cat(guesses).cpu().numpy()
+    predicted[complete] = torch.cat(guesses).cpu().numpy()
     return predicted

@@ -71,6 +71,6 @@ def load_state(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged archive
         raise HarnessError(
-            f"not a readable training state ({error}).", where=path, remedy="Delete it and run again."
+            f"not a readable training state ({type(error).__name__}).", where=path, remedy="Delete it and run again."
         ) from error
     return state

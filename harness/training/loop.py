@@ -93,6 +93,13 @@ def train(
     looks = _looks(budget)
     started = time.perf_counter()
     wait = _Stopwatch()
+
+    def count_time() -> None:
+        nonlocal started
+        now = time.perf_counter()
+        trained.seconds, started = trained.seconds + now - started, now
+        trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
+
     for step, batch, clips in wait.over(ahead(_steps(sampler, rows, source, budget, seed, first, device))):
         method.train()
         optimiser.zero_grad(set_to_none=True)
@@ -122,11 +129,11 @@ def train(
                 trained.best = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
             report(done, scalars)
             if done < budget.steps:
+                count_time()
                 _save(state_file, done, method, optimiser, schedule, trained)
         else:
             report(done, {})
-    trained.seconds += time.perf_counter() - started
-    trained.waited += wait.seconds
+    count_time()
     method.load_state_dict(trained.best)
     state_file.unlink(missing_ok=True)
     return trained

@@ -176,7 +176,8 @@ def test_the_limbs_keep_their_lengths() -> None:
         size, joints = shown.actor.size, shown.body.joints
         for a, b, length in (
             ("r_shoulder", "r_elbow", size.upper_arm), ("r_elbow", "r_wrist", size.forearm),
-            ("l_shoulder", "l_elbow", size.upper_arm), ("r_hip", "r_knee", size.thigh), ("l_knee", "l_ankle", size.shin),
+            ("l_shoulder", "l_elbow", size.upper_arm),
+            ("r_hip", "r_knee", size.thigh), ("l_knee", "l_ankle", size.shin),
         ):  # fmt: skip
             found = np.linalg.norm(joints[:, JOINT[a]] - joints[:, JOINT[b]], axis=1)
             np.testing.assert_allclose(found, length, atol=2e-3)
@@ -194,7 +195,9 @@ def test_every_action_is_a_motion_that_a_body_can_make(name: str) -> None:
     for frame in (shown.body.forearm, shown.body.thigh):
         np.testing.assert_allclose(frame @ frame.transpose(0, 2, 1), np.broadcast_to(np.eye(3), frame.shape), atol=1e-9)
         np.testing.assert_allclose(np.linalg.det(frame), 1.0, atol=1e-9)
-    assert np.linalg.norm(sense(settings, shown)["acc_watch"][1], axis=1).max() < 130
+    step = shown.time[1] - shown.time[0]
+    wrist = specific_force(shown.body.joints[:, JOINT["r_wrist"]], shown.body.forearm, step)
+    assert np.linalg.norm(wrist, axis=1).max() < 250  # a throw or a landing, not a glitch
 
 
 def test_accelerations_integrate_to_the_trajectory() -> None:
@@ -283,7 +286,7 @@ def wrist_path(shown: object) -> np.ndarray:
 
 def from_angles(angles: np.ndarray) -> np.ndarray:
     """A rotation (device to east, north, up) from Android's azimuth, pitch and roll in rad, by its definition."""
-    (a, p, r), (c, s) = angles, (np.cos(angles), np.sin(angles))
+    c, s = np.cos(angles), np.sin(angles)
     about_z = np.array([[c[0], s[0], 0.0], [-s[0], c[0], 0.0], [0.0, 0.0, 1.0]])
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, c[1], s[1]], [0.0, -s[1], c[1]]])
     about_y = np.array([[c[2], 0.0, s[2]], [0.0, 1.0, 0.0], [-s[2], 0.0, c[2]]])
@@ -333,7 +336,7 @@ def test_every_kind_of_defect_is_planted_and_listed(broken: Path) -> None:
                           ("sensor-gap", lambda steps: steps.max() > 0.1)):  # fmt: skip
         assert spoiled(np.diff(rows(where[kind])[0])), kind
     assert np.ptp(rows(where["sensor-constant"])[1], axis=0)[1] == 0
-    with pytest.raises(ValueError, match="could not convert|unpack|does not match"):
+    with pytest.raises(ValueError, match="does not match"):
         rows(where["sensor-text"])
     import av
 

@@ -92,16 +92,16 @@ CUP_LOW: Pose = right(0.62, 0.0, -0.38)
 TYPING: Pose = both(0.58, -0.15, -0.42) | {"nod": 0.25}
 
 STROLL = Gait(0.95, 0.42, 0.95, 0.25)
-_BOX = ("box", 0.30, "both")
 
 COMPANIONS: dict[str, Action] = {
     "listening": Action(((0.0, both(0.2, -0.1, -0.8)),), waves=(Wave({"nod": 0.12}, 0.9),)),
-    "receiving": Action(((0.1, {}), (0.45, HOLD | both(0.75, -0.12, -0.4)), (0.62, {}), (0.9, HOLD)), furniture=()),
+    "receiving": Action(((0.1, {}), (0.45, HOLD | both(0.75, -0.12, -0.4)), (0.62, {}), (0.9, HOLD))),
 }
 
 ACTIONS: dict[str, Action] = {
     "carrying": Action(
-        ((0.0, HOLD | {"bend": -0.06}),), 2.3, gait=Gait(0.85, 0.36, 0.85, 0.0), props=(Prop(*_BOX),), facing=75
+        ((0.0, HOLD | {"bend": -0.06}),), 2.3,
+        gait=Gait(0.85, 0.36, 0.85, 0.0), props=(Prop("box", 0.30, "both"),), facing=75,
     ),
     "carrying_heavy": Action(
         ((0.0, both(0.4, -0.05, -0.75) | {"bend": -0.2}),), 2.5,
@@ -161,16 +161,18 @@ ACTIONS: dict[str, Action] = {
         2.3,
     ),
     "opening": Action(
-        ((0.0, {}), (0.28, REACH), (0.4, {"r_turn": 0.8}), (0.75, right(0.35, 0.35, -0.35) | {"door": 1.0, "yaw": -0.3}),
+        ((0.0, {}), (0.28, REACH), (0.4, {"r_turn": 0.8}),
+         (0.75, right(0.35, 0.35, -0.35) | {"door": 1.0, "yaw": -0.3}),
          (0.97, NEUTRAL | {"r_turn": 0.0})), 2.2,
         gait=Gait(0.9, -0.16, 0.4, 0.0, 0.8, span=(0.45, 0.75)), facing=80, furniture=("door",),
     ),
     "picking_up": Action(
         ((0.05, {}), (0.42, LOW), (0.52, {}), (0.92, HOLD | legs(0.03, 0.05) | {"bend": 0.0})), 2.2,
-        props=(Prop(*_BOX, held=(0.47, 1.0)),), facing=50,
+        props=(Prop("box", 0.30, "both", held=(0.47, 1.0)),), facing=50,
     ),
     "pocket_in": Action(
-        ((0.0, PHONE), (0.2, {}), (0.55, POCKET | {"nod": 0.2}), (0.72, {"r_up": -0.8}), (0.97, NEUTRAL | {"lean": 0.0, "bend": 0.0, "nod": 0.0, "r_turn": 0.0})),
+        ((0.0, PHONE), (0.2, {}), (0.55, POCKET | {"nod": 0.2}), (0.72, {"r_up": -0.8}),
+         (0.97, NEUTRAL | {"lean": 0.0, "bend": 0.0, "nod": 0.0, "r_turn": 0.0})),
         2.0, props=(Prop("phone", 0.12, "right", held=(0.0, 0.6)),), furniture=("table",),
     ),
     "pocket_out": Action(
@@ -178,7 +180,8 @@ ACTIONS: dict[str, Action] = {
         2.0, props=(Prop("phone", 0.12, "right", held=(0.45, 1.0)),), furniture=("table",),
     ),
     "pointing": Action(
-        ((0.08, {}), (0.35, right(0.92, 0.15, 0.12) | {"twist": 0.15}), (0.78, {}), (1.0, NEUTRAL | {"twist": 0.0})), 1.9,
+        ((0.08, {}), (0.35, right(0.92, 0.15, 0.12) | {"twist": 0.15}), (0.78, {}),
+         (1.0, NEUTRAL | {"twist": 0.0})), 1.9,
         waves=(Wave({"r_up": 0.035, "r_out": 0.03}, 1.6, (0.35, 0.8)),), facing=50,
     ),
     "pulling": Action(
@@ -198,7 +201,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "setting_down": Action(
         ((0.05, HOLD), (0.45, LOW), (0.56, {}), (0.95, NEUTRAL | {"bend": 0.0})), 2.2,
-        props=(Prop(*_BOX, held=(0.0, 0.5)),), facing=50,
+        props=(Prop("box", 0.30, "both", held=(0.0, 0.5)),), facing=50,
     ),
     "sitting": Action(
         ((0.0, SEAT), (0.5, {"bend": 0.12})), 2.0, waves=(Wave({"bend": 0.02, "head_yaw": 0.1}, 0.5),),
@@ -216,7 +219,8 @@ ACTIONS: dict[str, Action] = {
     ),
     "talking": Action(
         ((0.0, right(0.38, 0.0, -0.5) | left(0.3, -0.1, -0.65)),), 2.3,
-        waves=(Wave({"r_up": 0.16, "r_fwd": 0.07, "l_up": 0.05}, 1.1), Wave({"nod": 0.1, "r_out": 0.1, "head_yaw": 0.08}, 0.7)),
+        waves=(Wave({"r_up": 0.16, "r_fwd": 0.07, "l_up": 0.05}, 1.1),
+               Wave({"nod": 0.1, "r_out": 0.1, "head_yaw": 0.08}, 0.7)),
         facing=75, partner="listening",
     ),
     "talking_on_phone": Action(
@@ -224,28 +228,33 @@ ACTIONS: dict[str, Action] = {
         props=(Prop("phone", 0.12, "right"),),
     ),
     "throwing": Action(
-        ((0.05, right(0.35, 0.0, -0.5)), (0.4, right(-0.3, 0.5, 0.45, 1.0) | {"twist": -0.5, "bend": -0.15, "l_hip": 0.3}),
-         (0.58, right(0.85, 0.0, 0.3) | {"twist": 0.4, "bend": 0.25, "l_hip": 0.15}),
-         (0.75, right(0.45, -0.3, -0.6) | {"bend": 0.3}), (1.0, NEUTRAL | {"bend": 0.0, "twist": 0.0, "l_hip": 0.03})), 1.8,
+        ((0.05, right(0.35, 0.0, -0.5)),
+         (0.4, right(-0.22, 0.55, 0.4, 1.0) | {"twist": -0.5, "bend": -0.15, "l_hip": 0.3}),
+         (0.6, right(0.75, 0.25, 0.3) | {"twist": 0.4, "bend": 0.25, "l_hip": 0.15}),
+         (0.78, right(0.45, -0.1, -0.6) | {"bend": 0.3}),
+         (1.0, NEUTRAL | {"bend": 0.0, "twist": 0.0, "l_hip": 0.03})), 1.8,
         props=(Prop("ball", 0.16, "right", (0.0, 0.54), "flies"),), facing=60,
     ),
     "transferring_object": Action(
-        ((0.1, HOLD), (0.45, both(0.85, -0.12, -0.35) | {"bend": 0.15}), (0.62, {}), (0.92, NEUTRAL | {"bend": 0.0})), 2.2,
-        props=(Prop(*_BOX, held=(0.0, 0.53), then="partner"),), facing=75, partner="receiving",
+        ((0.1, HOLD), (0.45, both(0.85, -0.12, -0.35) | {"bend": 0.15}), (0.62, {}),
+         (0.92, NEUTRAL | {"bend": 0.0})), 2.2,
+        props=(Prop("box", 0.30, "both", held=(0.0, 0.53), then="partner"),), facing=75, partner="receiving",
     ),
     "using_pc": Action(
         ((0.0, SEAT | TYPING),), 2.0,
-        waves=(Wave({"r_up": 0.022, "l_fwd": 0.015}, 3.4), Wave({"l_up": 0.022, "r_fwd": 0.02}, 2.6), Wave({"r_out": 0.06, "twist": 0.03}, 0.6)),
+        waves=(Wave({"r_up": 0.022, "l_fwd": 0.015}, 3.4), Wave({"l_up": 0.022, "r_fwd": 0.02}, 2.6),
+               Wave({"r_out": 0.06, "twist": 0.03}, 0.6)),
         facing=40, furniture=("chair", "table", "laptop"),
     ),
     "using_phone": Action(
-        ((0.0, PHONE),), 2.0, waves=(Wave({"r_up": 0.018, "r_turn": 0.08}, 2.2), Wave({"r_fwd": 0.03, "lean": 0.02}, 0.6)),
+        ((0.0, PHONE),), 2.0,
+        waves=(Wave({"r_up": 0.018, "r_turn": 0.08}, 2.2), Wave({"r_fwd": 0.03, "lean": 0.02}, 0.6)),
         props=(Prop("phone", 0.14, "right"),),
     ),
     "walking": Action(((0.0, {}),), 2.2, gait=STROLL, facing=78),
     "waving_hand": Action(
-        ((0.05, {}), (0.28, right(0.3, 0.35, 0.62, 0.9)), (0.8, {}), (1.0, NEUTRAL)), 2.0,
-        waves=(Wave({"r_out": 0.22, "r_turn": 0.2}, 2.0, (0.22, 0.88)),),
+        ((0.02, {}), (0.32, right(0.45, 0.4, 0.52, 0.9)), (0.74, {}), (1.0, NEUTRAL)), 2.2,
+        waves=(Wave({"r_out": 0.22, "r_turn": 0.2}, 2.0, (0.24, 0.84)),),
     ),
 }  # fmt: skip
 

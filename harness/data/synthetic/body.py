@@ -27,7 +27,7 @@ JOINTS = (
 )
 JOINT = {name: column for column, name in enumerate(JOINTS)}
 _STRAIGHT = 0.985  # an arm never stretches fully: the elbow would have no direction
-_GROUND_SOFTNESS = 0.02  # metres over which the weight passes from one foot to the other
+_GROUND_SOFTNESS = 0.05  # metres over which the weight passes from one foot to the other
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Proportions:
 
 @dataclass(frozen=True)
 class Body:
-    """``joints`` (n, 18, 3) in the world; ``forearm`` and ``thigh`` (n, 3, 3): rotations from limb to world, right side."""
+    """``joints`` (n, 18, 3) in the world; ``forearm`` and ``thigh`` (n, 3, 3) turn limb to world, right."""
 
     joints: Array
     forearm: Array
@@ -95,7 +95,7 @@ def pose(channels: Array, path: Array, size: Proportions) -> Body:
     needed = np.stack([0.08 - joints[:, JOINT["l_ankle"], 2], 0.08 - joints[:, JOINT["r_ankle"], 2],
                        np.full(len(channels), 0.14)])  # fmt: skip
     top = needed.max(axis=0)
-    height = top + _GROUND_SOFTNESS * np.log(np.exp((needed - top) / _GROUND_SOFTNESS).sum(axis=0))
+    height = top + _GROUND_SOFTNESS * np.log(0.5 * np.exp((needed - top) / _GROUND_SOFTNESS).sum(axis=0))
     pelvis = np.concatenate([path, (height + c["lift"])[:, None]], axis=1)
 
     neck = trunk[:, :, 2] * size.trunk
@@ -117,8 +117,11 @@ def pose(channels: Array, path: Array, size: Proportions) -> Body:
 def _arm(trunk: Array, target: Array, pole: Array, size: Proportions) -> tuple[Array, Array, Array]:
     """Elbow and wrist (n, 3) from the shoulder, and the frame of the forearm (x along it), from a hand target."""
     upper, lower = size.upper_arm, size.forearm
+    # A hand on its way past the shoulder makes a bow in front of it: at the shoulder itself it has no direction.
+    close = np.exp(-(target**2).sum(axis=1, keepdims=True) / 0.08)
+    target = target + close * np.array([0.4, 0.0, 0.0])
     reach = np.linalg.norm(target, axis=1, keepdims=True)
-    bounded = np.maximum(reach, 0.2) / (1.0 + (reach / _STRAIGHT) ** 16) ** (1 / 16) * (upper + lower)
+    bounded = np.sqrt(reach**2 + 0.15**2) / (1.0 + (reach / _STRAIGHT) ** 8) ** (1 / 8) * (upper + lower)
     axis = target / np.maximum(reach, 1e-6)
     out = pole - axis * (pole * axis).sum(axis=1, keepdims=True)
     out /= np.linalg.norm(out, axis=1, keepdims=True)

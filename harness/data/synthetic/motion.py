@@ -59,11 +59,11 @@ def draw_manner(person: np.random.Generator, session: np.random.Generator, once:
         once.uniform(0.0, 2 * np.pi, (3, len(CHANNELS))),
     ])  # fmt: skip
     return Manner(
-        tempo=float(np.exp(mixed(0.13))),
+        tempo=float(np.clip(np.exp(mixed(0.13)), 0.7, 1.35)),
         amplitude=float(np.exp(mixed(0.11))),
         cadence=float(np.exp(mixed(0.09))),
-        lead=float(once.uniform(0.0, 0.3)) * min(variation, 1.5),
-        tail=float(once.uniform(0.0, 0.25)) * min(variation, 1.5),
+        lead=float(once.uniform(0.0, 0.35)),
+        tail=float(once.uniform(0.0, 0.3)),
         warp=float(mixed(0.18)),
         offset=mixed(1.0, len(CHANNELS)) * _SPREAD,
         jitter=mixed(0.6, 16, len(CHANNELS)) * _SPREAD,
@@ -75,7 +75,7 @@ def draw_manner(person: np.random.Generator, session: np.random.Generator, once:
 
 def duration(action: Action, manner: Manner, bounds: tuple[float, float]) -> float:
     """Seconds of a performance."""
-    return float(np.clip(action.seconds / manner.tempo + (manner.lead + manner.tail) / 2, *bounds))
+    return float(np.clip(action.seconds / manner.tempo + manner.lead + manner.tail, *bounds))
 
 
 def progress(action: Action, manner: Manner, time: Array, seconds: float) -> Array:
@@ -131,13 +131,15 @@ def _between_keys(action: Action, manner: Manner, u: Array) -> Array:
         poses.append(styled + manner.offset + manner.jitter[k])
     times = np.array([at for at, _ in action.keys])
     gaps = np.maximum(np.diff(times + manner.rhythm[: len(times)]), 0.7 * np.diff(times))
+    # All keys lie within the performance: a pose that is cut off would stop the body dead.
+    gaps *= min(1.0, (1.0 - times[0]) / max(gaps.sum(), 1e-9))
     times = times[0] + np.concatenate([[0.0], np.cumsum(gaps)])
     if len(poses) == 1:
         return np.repeat(np.array(poses), len(u), axis=0)
-    k = np.clip(np.searchsorted(times, u, side="right") - 1, 0, len(times) - 2)
-    s = smooth((u - times[k]) / (times[k + 1] - times[k]))[:, None]
+    before = np.clip(np.searchsorted(times, u, side="right") - 1, 0, len(times) - 2)
+    s = smooth((u - times[before]) / (times[before + 1] - times[before]))[:, None]
     table = np.array(poses)
-    return np.asarray(table[k] * (1.0 - s) + table[k + 1] * s)
+    return np.asarray(table[before] * (1.0 - s) + table[before + 1] * s)
 
 
 def _add_wave(moved: Array, wave: Wave, manner: Manner, time: Array, u: Array) -> None:

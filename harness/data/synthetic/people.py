@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -41,10 +41,9 @@ def person(seed: int, subject: int, appearance: float, variation: float) -> Pers
     rng = stream(seed, "person", subject)
     stature = float(np.exp(0.045 * variation * rng.standard_normal()))
     ratio = np.exp(0.035 * variation * rng.standard_normal(8))
-    plain = Proportions()
-    lengths = (plain.trunk, plain.shoulder, plain.hip, plain.head, plain.upper_arm, plain.forearm,
-               plain.thigh, plain.shin)  # fmt: skip
-    size = Proportions(*(stature * ratio * lengths).tolist(), girth=float(np.exp(0.10 * rng.standard_normal())))
+    lengths = np.array(astuple(Proportions()))[:-1]
+    girth = float(np.exp(0.10 * rng.standard_normal()))
+    size = Proportions(*[*(stature * ratio * lengths).tolist(), girth])
     return Person(
         size,
         shirt=_shade(rng, 0.58, 0.55, 0.62, appearance),

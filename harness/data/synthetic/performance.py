@@ -120,8 +120,9 @@ def _partner(settings: SyntheticSettings, key: Key, action: Action, time: Array,
     if not action.partner:
         return None
     companion = COMPANIONS[action.partner]
-    streams = [stream(settings.seed, "partner", part, key) for part in ("habit", "repetition", "once")]
-    moved, path = channels(companion, draw_manner(*streams, settings.variation), time, seconds)
+    habit, repetition, once = (stream(settings.seed, "partner", part, key) for part in ("habit", "repetition", "once"))
+    manner = draw_manner(habit, repetition, once, settings.variation)
+    moved, path = channels(companion, manner, time, seconds)
     facing = rotation(2, np.array(np.pi))
     return _moved_to(pose(moved, path, who.size), facing, np.array([_PARTNER_AWAY, 0.0, 0.0]))
 

@@ -15,17 +15,15 @@ from harness.data.synthetic.people import Colour, Person, Scene
 from harness.data.synthetic.performance import Performance, grip
 from harness.data.synthetic.settings import SyntheticSettings
 
-_DISTANCE, _HEIGHT, _AIM, _VIEW = (
-    4.6,
-    1.5,
-    0.86,
-    2.15,
-)  # metres; _VIEW is the height of the scene in the picture
+_DISTANCE, _HEIGHT, _AIM = 4.6, 1.5, 0.86  # metres: the cameras, and the height that they look at
+_VIEW = 2.0  # metres of the scene from the lower to the upper edge of the picture
 _WALL = -2.4  # metres behind the action
 _SMOOTHING = 2  # pictures are drawn this much larger
 _LIMBS = (  # from, to, radius in metres, what it wears
-    ("l_hip", "l_knee", 0.080, "trousers"), ("l_knee", "l_ankle", 0.055, "trousers"), ("l_ankle", "l_toe", 0.045, "hair"),
-    ("r_hip", "r_knee", 0.080, "trousers"), ("r_knee", "r_ankle", 0.055, "trousers"), ("r_ankle", "r_toe", 0.045, "hair"),
+    ("l_hip", "l_knee", 0.080, "trousers"), ("l_knee", "l_ankle", 0.055, "trousers"),
+    ("l_ankle", "l_toe", 0.045, "hair"),
+    ("r_hip", "r_knee", 0.080, "trousers"), ("r_knee", "r_ankle", 0.055, "trousers"),
+    ("r_ankle", "r_toe", 0.045, "hair"),
     ("l_shoulder", "l_elbow", 0.052, "shirt"), ("l_elbow", "l_wrist", 0.040, "skin"),
     ("r_shoulder", "r_elbow", 0.052, "shirt"), ("r_elbow", "r_wrist", 0.040, "skin"),
 )  # fmt: skip

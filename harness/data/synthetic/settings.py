@@ -41,8 +41,8 @@ class SyntheticSettings:
     height: int = 84
     seconds: tuple[float, float] = (1.5, 2.6)
     variation: float = 1.5  # how differently people, sessions and performances move; calibrated on the training classes
-    appearance: float = 1.0  # how differently people are dressed and places are lit
-    facing_deg: float = 14.0  # standard deviation of the direction in which an action is performed
+    appearance: float = 0.6  # how differently people are dressed and places are lit
+    facing_deg: float = 10.0  # standard deviation of the direction in which an action is performed
     sensor_noise: float = 1.0  # 0 gives ideal sensors, mounted exactly
     defects: bool = False
 

@@ -1,0 +1,227 @@
+"""The training loop: interrupted or not, the same result; the best state is kept; what is frozen stays frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from baselines.protonet import ProtoNet
+from harness.api import Features, FewShotMethod, Setup
+from harness.encoders.build import build_encoder, seeded, state_digest
+from harness.errors import HarnessError
+from harness.evaluation.features import FeatureTable, encode_clips
+from harness.input import ClipSource
+from harness.protocol import HEADLINE_REGIMEN, PAPER_REGIMEN, Budget, Regimen
+from harness.task import Task
+from harness.training.fit import validation_accuracy
+from harness.training.loop import Trained, _looks, _rate, train
+from tests.toys import CPU, toy_store, toy_task
+
+BUDGET = Budget(steps=6, looks=3, episodes_per_step=2, queries=1, learning_rate=0.01)
+Report = Callable[[int, dict[str, float]], None]
+
+
+class Dropping(ProtoNet):
+    """A prototype network with dropout, so that a resumed run needs the right random numbers."""
+
+    def embed(self, encoded: Features) -> Features:
+        vectors = super().embed(encoded)["vector"]
+        return {"vector": torch.nn.functional.dropout(vectors, 0.3, self.training)}
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return toy_task()
+
+
+def build(task: Task, modality: str = "sensors", tuned: bool = True) -> FewShotMethod:
+    encoder = build_encoder(modality, task.settings, tuple(task.store.sensors), 0).requires_grad_(tuned)
+    with seeded(0, "head"):
+        return Dropping(Setup((modality,), tuple(task.store.sensors), 6, 5, 1, {modality: encoder}))
+
+
+def run(
+    task: Task,
+    method: FewShotMethod,
+    state: Path,
+    *,
+    report: Report = lambda *_: None,
+    validate: Callable[[], float] | None = None,
+    regimen: Regimen = HEADLINE_REGIMEN,
+    source: ClipSource | FeatureTable | None = None,
+    budget: Budget = BUDGET,
+) -> Trained:
+    (modality,) = method.setup.modalities
+    source = source or ClipSource(task.store, task.settings.input, (modality,))
+    if validate is None and regimen == HEADLINE_REGIMEN:
+        validate = lambda: validation_accuracy(method, task, source, CPU)  # noqa: E731
+    sampler, rows = task.training_sampler(0, budget.queries, regimen.classes)
+    return train(
+        method, budget, sampler, rows,
+        source=source, validate=validate, device=CPU, seed=0, state_file=state, report=report,
+    )  # fmt: skip
+
+
+def frozen_features(task: Task, method: FewShotMethod) -> FeatureTable:
+    (modality,) = method.setup.modalities
+    source = ClipSource(task.store, task.settings.input, (modality,))
+    return encode_clips(method.encode, source, task.role_rows("base+validation"), CPU, 64)
+
+
+def interrupt_at(step: int) -> Report:
+    def report(done: int, _: dict[str, float]) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5])
+@pytest.mark.parametrize("tuned", [True, False])
+def test_a_run_that_was_cut_off_ends_bit_for_bit_as_if_it_had_not_been(
+    task: Task, tmp_path: Path, step: int, tuned: bool
+) -> None:
+    def once(state: Path, report: Report) -> tuple[Trained, FewShotMethod]:
+        method = build(task, tuned=tuned)
+        source = None if tuned else frozen_features(task, method.eval())
+        return run(task, method, state, report=report, source=source), method
+
+    whole, expected = once(tmp_path / "whole.state", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        once(tmp_path / "cut.state", interrupt_at(step))
+    assert (tmp_path / "cut.state").exists() == (step > 2), "the state of the last look that was completed"
+    steps: list[int] = []
+    again, method = once(tmp_path / "cut.state", lambda done, _: steps.append(done))
+    assert steps[0] == (1 if step <= 2 else 3 if step <= 4 else 5)
+    assert state_digest(method) == state_digest(expected)
+    assert (again.trace, again.losses, again.best_step) == (whole.trace, whole.losses, whole.best_step)
+    assert (again.resumed, whole.resumed) == (int(step > 2), 0)
+    assert not list(tmp_path.iterdir()), "the state is removed when the training is complete"
+
+
+def test_the_costs_of_a_run_that_was_cut_off_are_added_up(task: Task, tmp_path: Path) -> None:
+    method = build(task)
+    with pytest.raises(KeyboardInterrupt):
+        run(task, method, tmp_path / "cut.state", report=interrupt_at(5))
+    kept = torch.load(tmp_path / "cut.state", weights_only=True)["trained"]
+    assert kept["seconds"] > 0
+    assert kept["clips"] == 4 * 2 * 10
+    again = run(task, build(task), tmp_path / "cut.state")
+    assert again.clips == 6 * 2 * 10
+    assert again.seconds > kept["seconds"]
+
+
+def test_a_damaged_state_is_named(task: Task, tmp_path: Path) -> None:
+    path = tmp_path / "cut.state"
+    path.write_bytes(b"not a state")
+    with pytest.raises(HarnessError, match="not a readable training state.*Delete it"):
+        run(task, build(task), path)
+
+
+def test_the_same_seed_gives_the_same_training_and_training_changes_the_method(task: Task, tmp_path: Path) -> None:
+    methods = [build(task) for _ in range(2)]
+    before = state_digest(methods[0])
+    for method in methods:
+        run(task, method, tmp_path / "x.state")
+    assert state_digest(methods[0]) == state_digest(methods[1]) != before
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    """Noisy patterns, and a sensor encoder that has never seen the validation classes."""
+    task = toy_task(toy_store(noise=0.8), episodes=200)
+    method = build(task)
+    trained = run(task, method, tmp_path / "x.state", budget=BUDGET.model_copy(update={"steps": 40, "looks": 4}))
+    assert trained.losses[-1][1]["loss cross_entropy"] < trained.losses[0][1]["loss cross_entropy"]
+    assert max(accuracy for _, accuracy in trained.trace) > 0.4
+
+
+class Scripted:
+    """A validation that says what it was told, and notes the state it was asked about."""
+
+    def __init__(self, method: FewShotMethod, answers: list[float]) -> None:
+        self.method, self.answers, self.seen = method, iter(answers), list[str]()
+
+    def __call__(self) -> float:
+        self.seen.append(state_digest(self.method))
+        return next(self.answers)
+
+
+@pytest.mark.parametrize(
+    ("answers", "best"), [([0.2, 0.5, 0.3], 1), ([0.5, 0.5, 0.5], 0), ([0.1, 0.2, 0.3], 2), ([0.0, 0.0, 0.0], 0)]
+)
+def test_the_best_look_is_kept_and_ties_go_to_the_earliest(
+    task: Task, tmp_path: Path, answers: list[float], best: int
+) -> None:
+    method = build(task)
+    validate = Scripted(method, answers)
+    trained = run(task, method, tmp_path / "x.state", validate=validate)
+    assert trained.trace == [(2, answers[0]), (4, answers[1]), (6, answers[2])]
+    assert trained.best_step == 2 * (best + 1)
+    assert len(set(validate.seen)) == 3
+    assert state_digest(method) == validate.seen[best]
+
+
+def test_without_validation_the_last_state_is_kept(task: Task, tmp_path: Path) -> None:
+    trained = run(task, build(task), tmp_path / "x.state", regimen=PAPER_REGIMEN)
+    assert (trained.best_step, trained.trace) == (6, [])
+    assert [step for step, _ in trained.losses] == [2, 4, 6]
+
+
+def test_frozen_encoders_get_no_gradient_and_do_not_move(task: Task, tmp_path: Path) -> None:
+    method = build(task, tuned=False)
+    before = state_digest(method.encoders)
+    run(task, method, tmp_path / "x.state", source=frozen_features(task, method.eval()))
+    assert state_digest(method.encoders) == before
+    assert all(parameter.grad is None for parameter in method.encoders.parameters())
+    other = build(task, tuned=False)
+    run(task, other, tmp_path / "y.state")  # from clips: slower, the same rule
+    assert state_digest(other.encoders) == before
+
+
+def test_tuned_encoders_move(task: Task, tmp_path: Path) -> None:
+    method = build(task)
+    before = state_digest(method.encoders)
+    run(task, method, tmp_path / "x.state")
+    assert state_digest(method.encoders) != before
+
+
+def test_looks_are_evenly_spaced_and_include_the_last_step() -> None:
+    assert _looks(Budget(steps=75, looks=5)) == {15, 30, 45, 60, 75}
+    assert _looks(Budget(steps=7, looks=3)) == {3, 5, 7}
+    assert _looks(Budget(steps=2, looks=5)) == {1, 2}
+
+
+def test_the_rate_warms_up_and_falls_to_zero() -> None:
+    budget = Budget(steps=20, warmup=0.2)
+    rates = [_rate(step, budget) for step in range(20)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert all(a > b for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert rates[-1] < 0.02
+    assert _rate(0, Budget(steps=1, warmup=0)) == 1
+
+
+def test_an_error_while_loading_reaches_the_caller(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Iterator[Tensor]:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(ClipSource, "load", broken)
+    with pytest.raises(OSError, match="the disk is gone"):
+        run(task, build(task), tmp_path / "x.state")
+
+
+def test_a_suite_of_which_nothing_can_be_scored_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    store = toy_store()
+    gone = store.clips["class_name"].isin(["v0", "v1", "v2"]) & (
+        store.clips["clip"] != "v0/subject1_cam1_scene1_session1"
+    )
+    store.clips.loc[gone, "video"] = False
+    task = toy_task(store)
+    with pytest.raises(HarnessError, match="no episode of the suite 'val' can be scored.*data verify"):
+        run(task, build(task), tmp_path / "x.state")
+    np.testing.assert_array_equal(task.usable, ~gone.to_numpy())
