@@ -97,7 +97,8 @@ def _from_file(path: Path) -> type[FewShotMethod]:
             "no such file.", where=path, remedy="Give the path of a Python file that defines a FewShotMethod."
         )
     spec = importlib.util.spec_from_file_location(f"oneshot_plugin_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:

@@ -133,9 +133,6 @@ class NotANumber(Honest):
 class NotANumberWhereAbsent(Honest):
     """Divides by what was measured, which may be nothing."""
 
-    def score(self, support: Features, query: Features) -> Tensor:
-        return super().score(support, query)
-
     def embed(self, encoded: Features) -> Features:
         vectors = super().embed(encoded)["vector"]
         present = torch.stack([encoded[f"{name}.present"] for name in self.setup.modalities]).float().mean(dim=0)
@@ -168,9 +165,8 @@ class Undeclared(Honest):
     """Asks for an output that it did not declare."""
 
     def encode(self, clips: Clips) -> Features:
-        for name, encoder in self.setup.encoders.items():
+        for encoder in self.setup.encoders.values():
             encoder(clips, ("map",))
-            del name
         return super().encode(clips)
 
 

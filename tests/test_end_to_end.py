@@ -44,8 +44,10 @@ class Bare(FewShotMethod):
 def split_of(store: Store) -> Split:
     """MMAct's split, cut down to the classes that were generated."""
     whole, found = load_split("mmact"), set(store.clips["class_name"])
-    roles = {role: tuple(n for n in getattr(whole, role) if n in found) for role in ("base", "validation", "novel")}
-    return replace(whole, **roles, clips=None)
+    base, validation, novel = (
+        tuple(n for n in names if n in found) for names in (whole.base, whole.validation, whole.novel)
+    )
+    return Split("mmact, cut down", "generated", base, validation, novel)
 
 
 def task_of(store: Store, **changes: Any) -> Task:
@@ -245,5 +247,5 @@ def test_a_run_that_cannot_end_is_refused_before_anything_is_trained(
 
 def test_recordings_without_any_usable_clip_of_a_role_are_refused(store: Store, tmp_path: Path) -> None:
     lacking = replace(store, clips=store.clips.assign(video=~store.clips["class_name"].isin(split_of(store).novel)))
-    with pytest.raises(HarnessError, match="no clip of the novel classes could be used.*data verify"):
+    with pytest.raises(HarnessError, match=r"no clip of the novel classes could be used.*data verify"):
         Benchmark(task_of(lacking), tmp_path, CPU).run()

@@ -79,8 +79,8 @@ def test_the_store_holds_what_the_recordings_show(store: Store, table: ClipTable
     assert store.clips["video"].all()
     assert store.manifest["problems"] == []
     assert store.manifest["generated"] == table.generated
-    row = store.row[table.frame["clip"].iat[7]]
-    frames, total = read_clip(table.root / table.frame["video"].iat[7], STORE.frames, STORE.short_side)
+    row = store.row[str(table.frame["clip"].iat[7])]
+    frames, total = read_clip(table.root / str(table.frame["video"].iat[7]), STORE.frames, STORE.short_side)
     assert store.frame_shape(row) == (4, 24, 32) == frames.shape[:3]
     np.testing.assert_array_equal(store.frames(row, np.asarray([3, 0, 0])), frames[[3, 0, 0]])
     assert total in {5, 6}
@@ -113,7 +113,7 @@ def test_other_recordings_or_another_specification_have_a_store_of_their_own(tab
     copy = tmp_path / "recordings"
     shutil.copytree(table.root, copy)
     assert store_folder(tmp_path, index(copy), STORE) == store_folder(tmp_path, table, STORE), "wherever they lie"
-    video = copy / table.frame["video"].iat[0]
+    video = copy / str(table.frame["video"].iat[0])
     video.write_bytes(video.read_bytes() + b"0")
     assert store_folder(tmp_path, index(copy), STORE) != store_folder(tmp_path, table, STORE)
 

@@ -125,7 +125,7 @@ def test_changed_or_missing_predictions_are_refused(tmp_path: Path, predictions:
     with pytest.raises(HarnessError, match="do not match their record"):
         folder.read_predictions(record)
     (tmp_path / "predictions" / record.predictions).unlink()
-    with pytest.raises(HarnessError, match="predictions are missing.*--force"):
+    with pytest.raises(HarnessError, match=r"predictions are missing.*--force"):
         folder.read_predictions(record)
 
 

@@ -131,7 +131,7 @@ def test_wrong_settings_are_named(tmp_path: Path, given: dict[str, object], mess
 
 
 def test_a_method_without_settings_says_so() -> None:
-    with pytest.raises(HarnessError, match="Random has no setting 'seed'. It has no settings"):
+    with pytest.raises(HarnessError, match=r"Random has no setting 'seed'\. It has no settings"):
         check_settings(load_method("random"), {"seed": 1}, "here")
 
 

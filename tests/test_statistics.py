@@ -17,7 +17,7 @@ def test_the_episode_interval_is_the_t_interval_of_a_mean() -> None:
     low, high = stats.t.interval(0.95, 6, episodes.mean(), stats.sem(episodes))
     assert found.mean == pytest.approx(3 / 7)
     assert found.standard_error == pytest.approx(stats.sem(episodes))
-    assert (found.low, found.high, found.degrees_of_freedom) == (pytest.approx(low), pytest.approx(high), 6)
+    assert [found.low, found.high, found.degrees_of_freedom] == pytest.approx([low, high, 6])
     wide = episode_interval(episodes, 0.99)
     assert wide.low < found.low < found.high < wide.high
 
@@ -52,7 +52,7 @@ def test_seeds_and_episodes_are_two_sources_of_variance() -> None:
     found = seeds_interval(episodes)
     assert found.standard_error == pytest.approx((a + b) ** 0.5)
     assert found.degrees_of_freedom == pytest.approx(freedom)
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert [found.low, found.high] == pytest.approx([low, high])
     assert found.standard_error > episode_interval(episodes.ravel()).standard_error, "never pooled as one sample"
 
 

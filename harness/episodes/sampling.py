@@ -108,12 +108,18 @@ class EpisodeSampler:
         chosen: list[int] = []
         while len(chosen) < count:
             clip = members[stream.below(len(members))]
-            if clip not in chosen and not any(self._conflict(clip, query) for query in queries):
+            if clip not in chosen and not self._conflict(clip, queries):
                 chosen.append(clip)
         return chosen
 
-    def _conflict(self, clip: int, query: int) -> bool:
-        return clip == query or any(a == b for a, b in zip(self._group[clip], self._group[query], strict=True))
+    def _conflict(self, clip: int, queries: list[int]) -> bool:
+        for query in queries:
+            if clip == query:
+                return True
+            for a, b in zip(self._group[clip], self._group[query], strict=True):
+                if a == b:
+                    return True
+        return False
 
     def _refuse_impossible(self, name: str, members: list[int]) -> None:
         """Whatever the queries are, enough support clips must remain: count those that the worst queries exclude."""

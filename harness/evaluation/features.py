@@ -103,12 +103,15 @@ def encode_clips(
 
 
 @torch.no_grad()
-def embed_clips(method: FewShotMethod, encoded: FeatureTable, device: Device, batch: int = 1024) -> FeatureTable:
-    """The head's per-clip part over all encoded clips."""
+def embed_clips(
+    method: FewShotMethod, encoded: FeatureTable, device: Device, rows: np.ndarray | None = None, batch: int = 1024
+) -> FeatureTable:
+    """The head's per-clip part over encoded clips: those of ``rows``, by default all."""
     method.eval()
-    table = FeatureTable(encoded.rows, encoded.size, torch.float32)
+    rows = encoded.rows if rows is None else rows
+    table = FeatureTable(rows, encoded.size, torch.float32)
     started = time.perf_counter()
-    for first, piece in batches(encoded.rows, batch):
+    for first, piece in batches(rows, batch):
         with device.autocast():
             table.write(first, method.embed(encoded.gather(piece, device.torch)))
     table.seconds = time.perf_counter() - started

@@ -64,10 +64,11 @@ def validation_accuracy(method: FewShotMethod, task: Task, source: ClipSource | 
     """Mean accuracy on the validation suite."""
     suite = task.suite("val")
     rows = task.rows(suite.clips)
+    there = np.unique(rows[rows >= 0])
     method.eval()
     if isinstance(source, FeatureTable):
         encoded = source
     else:
-        encoded = encode_clips(method.encode, source, np.unique(rows[rows >= 0]), device, task.settings.batch)
-    predicted = score_suite(method, embed_clips(method, encoded, device), suite, rows, device)
+        encoded = encode_clips(method.encode, source, there, device, task.settings.batch)
+    predicted = score_suite(method, embed_clips(method, encoded, device, there), suite, rows, device)
     return measure(predicted, suite.draws, len(suite.classes)).accuracy

@@ -80,7 +80,7 @@ def test_episodes_that_touch_an_absent_clip_are_not_scored(task: Task) -> None:
 def test_a_suite_of_which_nothing_is_left_is_refused(task: Task) -> None:
     suite = task.suite("test")
     table, rows = told(task, suite)
-    with pytest.raises(HarnessError, match="no episode of the suite 'test' can be scored.*data verify"):
+    with pytest.raises(HarnessError, match=r"no episode of the suite 'test' can be scored.*data verify"):
         score_suite(Told(SETUP), table, suite, np.full_like(rows, -1), CPU)
 
 

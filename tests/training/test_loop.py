@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_the_costs_of_a_run_that_was_cut_off_are_added_up(task: Task, tmp_path: 
 def test_a_damaged_state_is_named(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "cut.state"
     path.write_bytes(b"not a state")
-    with pytest.raises(HarnessError, match="not a readable training state.*Delete it"):
+    with pytest.raises(HarnessError, match=r"not a readable training state.*Delete it"):
         run(task, build(task), path)
 
 
@@ -201,7 +202,7 @@ def test_the_rate_warms_up_and_falls_to_zero() -> None:
     budget = Budget(steps=20, warmup=0.2)
     rates = [_rate(step, budget) for step in range(20)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert all(a > b for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[4:]))
     assert rates[-1] < 0.02
     assert _rate(0, Budget(steps=1, warmup=0)) == 1
 
@@ -222,6 +223,6 @@ def test_a_suite_of_which_nothing_can_be_scored_is_refused_with_a_remedy(tmp_pat
     )
     store.clips.loc[gone, "video"] = False
     task = toy_task(store)
-    with pytest.raises(HarnessError, match="no episode of the suite 'val' can be scored.*data verify"):
+    with pytest.raises(HarnessError, match=r"no episode of the suite 'val' can be scored.*data verify"):
         run(task, build(task), tmp_path / "x.state")
     np.testing.assert_array_equal(task.usable, ~gone.to_numpy())

@@ -15,7 +15,7 @@ from harness.data.synthetic.people import Colour, Person, Scene
 from harness.data.synthetic.performance import Performance, grip
 from harness.data.synthetic.settings import SyntheticSettings
 
-_DISTANCE, _HEIGHT, _AIM = 4.6, 1.5, 0.86  # metres: the cameras, and the height that they look at
+_DISTANCE, _HEIGHT, _AIM = 4.6, 1.5, 0.92  # metres: the cameras, and the height that they look at
 _VIEW = 2.0  # metres of the scene from the lower to the upper edge of the picture
 _WALL = -2.4  # metres behind the action
 _SMOOTHING = 2  # pictures are drawn this much larger
