@@ -62,6 +62,8 @@ class VideoEncoderSpec(_Frozen):
     name: str = "resnet10t"
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed on to timm.create_model")
     norm: Literal["group", "frozen-batch"] = "group"
+    background: Literal["keep", "subtract"] = Field("keep", description="subtract the mean frame of the clip, or not")
+    pooling: Literal["mean", "dynamics"] = Field("mean", description="over time: means, or what differs from the mean")
     segments: int = Field(2, ge=1, description="the vector concatenates the means of this many parts of the clip")
 
 

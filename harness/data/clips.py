@@ -19,7 +19,7 @@ COLUMNS = ("clip", *IDENTITY, "performance", "video", "frames")
 
 @dataclass(frozen=True)
 class SensorSpec:
-    """A wearable sensor with three axes: name, the unit after conversion (SI), nominal rate in Hz, place on the body."""
+    """A wearable sensor with three axes: name, the unit after conversion (SI), nominal rate in Hz, place on body."""
 
     name: str
     unit: str

@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from harness.api import Clips, Encoder
-from harness.encoders.pooling import segment_mean
+from harness.encoders.pooling import dynamics, segment_mean
 from harness.encoders.torchvision_stub import declare_missing_operators
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -25,22 +25,26 @@ class ChannelGroups(nn.GroupNorm):
 class FrameEncoder(Encoder):
     """Frames one by one through a 2-D network.
 
-    Outputs: ``"sequence"`` (B, T, D), frame features; ``"vector"`` (B, segments * D), the means over equal parts of
-    the clip, so that with more than one part the order of time is not lost.
+    Outputs: ``"sequence"`` (B, T, D), frame features, and ``"vector"`` (B, D'), pooled over time.
 
     Args:
         name: any timm network.
         arguments: passed on to ``timm.create_model``.
         norm: "group" (independent of the batch; the right choice from scratch) or "frozen-batch" (BatchNorm held at
             the statistics that were loaded).
-        segments: parts of the clip in the vector.
+        background: "keep", or "subtract" the mean frame of the clip, which leaves what moves. Between subjects and
+            rooms this is what lets a small network trained from scratch learn actions at all (see README, "Presets").
+        pooling: "mean" over ``segments`` equal parts of the clip, or "dynamics" (:mod:`harness.encoders.pooling`).
+        segments: parts of the clip in the vector; more than one keep the order of time.
     """
 
     modality = "video"
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, arguments: dict[str, Any], norm: str, segments: int) -> None:
+    def __init__(
+        self, name: str, arguments: dict[str, Any], norm: str, background: str, pooling: str, segments: int
+    ) -> None:
         super().__init__()
         declare_missing_operators()
         import timm
@@ -49,8 +53,9 @@ class FrameEncoder(Encoder):
         self.network = timm.create_model(name, pretrained=False, num_classes=0, **arguments, **extra)
         self.network = self.network.to(memory_format=torch.channels_last)  # 1.3-1.9 x faster on CPU at 48 px
         self.segments, self._freeze_norm = segments, norm == "frozen-batch"
+        self._subtract, self._pool = background == "subtract", dynamics if pooling == "dynamics" else segment_mean
         width = int(self.network.num_features)
-        self.widths = {"sequence": width, "vector": segments * width}
+        self.widths = {"sequence": width, "vector": width * (segments + (pooling == "dynamics"))}
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -64,8 +69,13 @@ class FrameEncoder(Encoder):
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
         assert clips.video is not None
-        images = (rearrange(clips.video, "b t c h w -> (b t) c h w") - self.mean) / self.std
+        frames = rearrange(clips.video, "b t c h w -> (b t) c h w")
+        if self._subtract:
+            still = clips.video.mean(dim=1, keepdim=True).expand_as(clips.video)
+            images = (frames - rearrange(still, "b t c h w -> (b t) c h w")) / self.std
+        else:
+            images = (frames - self.mean) / self.std
         features = self.network(images.contiguous(memory_format=torch.channels_last))
         sequence = rearrange(features, "(b t) d -> b t d", t=clips.video.shape[1])
-        values = {"sequence": sequence, "vector": segment_mean(sequence, self.segments)}
+        values = {"sequence": sequence, "vector": self._pool(sequence, self.segments)}
         return {output: values[output] for output in outputs}

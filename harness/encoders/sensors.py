@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ class SensorEncoder(Encoder):
         super().__init__()
         self.sensors, self.segments = sensors, segments
         widths = [4 * len(sensors), *[width * 2 ** (i // 2) for i in range(blocks)]]
-        self.blocks = nn.Sequential(*[ResidualBlock(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.blocks = nn.Sequential(*[ResidualBlock(a, b) for a, b in pairwise(widths)])
         self.widths = {"sequence": widths[-1], "vector": segments * widths[-1]}
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:

@@ -101,7 +101,7 @@ def test_state_digests_see_values_and_names() -> None:
 
 
 def test_frozen_batchnorm_stays_frozen_in_training() -> None:
-    encoder = FrameEncoder("resnet10t", SMALL, "frozen-batch", 1).train()
+    encoder = FrameEncoder("resnet10t", SMALL, "frozen-batch", "keep", "mean", 1).train()
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms
     before = [norm.running_mean.clone() for norm in norms if norm.running_mean is not None]
@@ -112,7 +112,7 @@ def test_frozen_batchnorm_stays_frozen_in_training() -> None:
 
 
 def test_group_norm_is_used_from_scratch() -> None:
-    encoder = FrameEncoder("resnet10t", SMALL, "group", 1)
+    encoder = FrameEncoder("resnet10t", SMALL, "group", "keep", "mean", 1)
     assert not [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
