@@ -67,8 +67,7 @@ class EpisodeSampler:
             )
         self.spec, self.classes = spec, classes
         self._key = stream_key(spec.name, spec.seed)
-        codes = [pd.factorize(clips[column])[0].tolist() for column in spec.differ]
-        self._group = list(zip(*codes, strict=True)) if codes else [()] * len(clips)
+        self._codes: list[list[int]] = [pd.factorize(clips[column])[0].tolist() for column in spec.differ]
         names = clips["class_name"].to_numpy()
         self._members = [np.flatnonzero(names == name).tolist() for name in classes]
         for name, members in zip(classes, self._members, strict=True):
@@ -113,19 +112,15 @@ class EpisodeSampler:
         return chosen
 
     def _conflict(self, clip: int, queries: list[int]) -> bool:
-        for query in queries:
-            if clip == query:
-                return True
-            for a, b in zip(self._group[clip], self._group[query], strict=True):
-                if a == b:
-                    return True
-        return False
+        if clip in queries:
+            return True
+        return any(codes[clip] == codes[query] for codes in self._codes for query in queries)
 
     def _refuse_impossible(self, name: str, members: list[int]) -> None:
         """Whatever the queries are, enough support clips must remain: count those that the worst queries exclude."""
         spec = self.spec
         queries = max(1, spec.queries)
-        groups = np.asarray([self._group[clip] for clip in members]).reshape(len(members), len(spec.differ))
+        groups = np.asarray([[codes[clip] for codes in self._codes] for clip in members])
         excluded = np.ones(len(members), dtype=int)
         if spec.differ and members:
             excluded = np.concatenate([(groups == row).any(axis=1).sum(keepdims=True) for row in groups])

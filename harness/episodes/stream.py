@@ -31,13 +31,13 @@ class Stream:
 
     def below(self, n: int) -> int:
         """A uniform integer in 0..n-1; words that would favour small results are rejected."""
-        limit = _SPAN - _SPAN % n
         while True:
             if not self._words:
                 self._words = self._philox.random_raw(_BLOCK).tolist()[::-1]
             word = self._words.pop()
-            if word < limit:
-                return word % n
+            remainder = word % n
+            if word - remainder <= _SPAN - n:
+                return remainder
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:
         """``count`` different items in random order (partial Fisher-Yates)."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from harness.episodes.suites import SUITES, build_suite, committed_digests, shipped_clips
 
-SECONDS_ALLOWED = 10
-
 
 def digests() -> dict[str, str]:
     split, clips = shipped_clips("mmact")
@@ -16,4 +14,3 @@ def digests() -> dict[str, str]:
 
 def test_build_and_verify_all_suites_of_mmact(benchmark: Any) -> None:
     assert benchmark.pedantic(digests, rounds=3) == committed_digests()["mmact"]
-    assert benchmark.stats.stats.median < SECONDS_ALLOWED

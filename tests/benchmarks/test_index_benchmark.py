@@ -11,8 +11,6 @@ from harness.data.layouts import index
 from harness.data.layouts.mmact_sensors import SENSORS
 from harness.data.splits import load_split
 
-SECONDS_ALLOWED = 20
-
 
 @pytest.fixture(scope="module")
 def empty_mmact(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,10 +38,8 @@ def test_index_of_full_mmact(benchmark: BenchmarkFixture, empty_mmact: Path) -> 
     assert len(table.frame) == 33_970
     assert table.frame["performance"].nunique() == 8_668
     assert (table.frame[list(table.sensor_names)] != "").all(axis=None)
-    assert benchmark.stats.stats.max < SECONDS_ALLOWED
 
 
 def test_digest_of_full_mmact(benchmark: BenchmarkFixture, empty_mmact: Path) -> None:
     table = index(empty_mmact)
     assert len(benchmark.pedantic(table.digest, rounds=3)) == 64
-    assert benchmark.stats.stats.max < SECONDS_ALLOWED

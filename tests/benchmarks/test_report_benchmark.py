@@ -13,7 +13,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tests.report.small import add, labels
 
 ROOT = Path(__file__).parents[2]
-SECONDS_ALLOWED = 3
 CODE = """
 import io, pathlib, sys
 from rich.console import Console
@@ -40,7 +39,5 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_report(benchmark: BenchmarkFixture, large: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, str(large), str(tmp_path)]
-    benchmark.pedantic(subprocess.run, args=(command,), kwargs={"cwd": ROOT, "check": True}, rounds=3)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(subprocess.run, args=(command,), kwargs={"cwd": ROOT, "check": True}, rounds=3)
     assert (tmp_path / "report.md").is_file()
-    assert benchmark.stats is not None
-    assert benchmark.stats.stats.max < SECONDS_ALLOWED

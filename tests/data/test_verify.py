@@ -109,7 +109,7 @@ def test_every_known_defect_is_found_with_rule_and_remedy(tmp_path: Path) -> Non
     assert (report.defects["rule"].str.len() > 0).all()
     assert (report.defects["remedy"].str.len() > 0).all()
     by_kind = report.defects.drop_duplicates("kind").set_index("kind")
-    assert by_kind.loc["sensor-file-not-csv", ["path", "row"]].tolist() == [
+    assert list(by_kind.loc["sensor-file-not-csv", ["path", "row"]]) == [
         "acc_watch_clip/subject1/scene1/session1/pulling.csv",
         1,
     ]
