@@ -38,7 +38,7 @@ def episode_interval(episodes: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def seeds_interval(episodes: np.ndarray, level: float = 0.95) -> Interval:
-    """Interval of a method over training seeds: SE^2 = s_seed^2 / K + SE_episodes^2, Satterthwaite's degrees of freedom.
+    """Interval of a method over training seeds: SE^2 = s_seed^2 / K + SE_episodes^2, with Satterthwaite's df.
 
     Seeds and episodes are two sources of variance; pooling them as one sample would understate the first.
 

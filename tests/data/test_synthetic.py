@@ -377,6 +377,7 @@ def test_channels_are_smooth() -> None:
 
     time = np.arange(500) / 200
     for name, action in ACTIONS.items():
-        manner = draw_manner(*(np.random.default_rng(k) for k in range(3)), 1.0)
+        streams = (np.random.default_rng(0), np.random.default_rng(1), np.random.default_rng(2))
+        manner = draw_manner(*streams, 1.0)
         moved, _ = channels(action, manner, time, 2.4)
         assert np.abs(np.diff(moved, n=2, axis=0)).max() < 0.02, name
