@@ -7,6 +7,8 @@ from torch import Tensor
 
 from harness.api import Clips, Features, FewShotMethod, Needs
 
+FARTHEST = 1e9  # distance of clips that share no measured instant
+
 
 class SensorNearestNeighbour(FewShotMethod):
     """Score of a class: minus the mean squared difference to its nearest support clip.
@@ -30,7 +32,7 @@ class SensorNearestNeighbour(FewShotMethod):
             "eql,esl->eqs", m, b.square().sum(-1)
         )
         shared = torch.einsum("eql,esl->eqs", m, n)
-        distance = torch.where(shared > 0, (squares - 2 * cross) / shared.clamp(min=1), torch.inf)
+        distance = torch.where(shared > 0, (squares - 2 * cross) / shared.clamp(min=1), FARTHEST)
         episodes, way, shot = support["measured"].shape[:3]
         nearest = distance.view(episodes, -1, way, shot).amin(dim=-1)
-        return -nearest.clamp(max=1e9)
+        return -nearest

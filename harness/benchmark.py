@@ -18,7 +18,7 @@ from harness.api import Encoder, FewShotMethod, NotApplicable, Setup
 from harness.device import Device
 from harness.encoders.build import seeded
 from harness.episodes.suites import SUITES
-from harness.errors import HarnessError
+from harness.errors import DivergedError, HarnessError
 from harness.evaluation.evaluate import evaluate_suite
 from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.input import ClipSource
@@ -52,20 +52,26 @@ class Benchmark:
         self.task, self.out, self.device, self.force = task, out, device, force
         self.watcher: Watcher = watcher or Silent()
         self.records = RecordFolder(out / "records")
-        self.shared = SharedEncoders(task, out / "encoders", device, self.watcher, self._curves)
-        self.jobs = plan_jobs(task)
+        self.shared = SharedEncoders(task, out / "encoders", device, self.watcher, self._curves, force)
+        self.jobs = plan_jobs(task, device.precision)
 
     @property
     def settings(self) -> Settings:
         return self.task.settings
 
     def todo(self, job: Job) -> tuple[str, ...]:
-        """Suites of a job that have no record yet; all of them under ``force``."""
-        if self.records.has(SkippedRecord, job.id) and not self.force:
+        """Suites of a job that have no record of these very episodes yet; all of them under ``force``."""
+        if self.force:
+            return job.suites
+        if self.records.has(SkippedRecord, job.id):
             return ()
-        return tuple(
-            suite for suite in job.suites if self.force or not self.records.has(EvaluationRecord, f"{job.id}.{suite}")
-        )
+        return tuple(suite for suite in job.suites if not self._scored(job, suite))
+
+    def _scored(self, job: Job, suite: str) -> bool:
+        identity = f"{job.id}.{suite}"
+        if not self.records.has(EvaluationRecord, identity):
+            return False
+        return self.records.read(EvaluationRecord, identity).suite_digest == self.task.suite(suite).digest
 
     def run(self) -> None:
         """Do every job that is not recorded."""
@@ -79,23 +85,27 @@ class Benchmark:
             suites = self.todo(job)
             if suites:
                 self.watcher.note(f"{number}/{len(self.jobs)} {job.id}")
-                self._run(job, suites)
+                try:
+                    self._run(job, suites)
+                except (NotApplicable, DivergedError) as reason:
+                    self._skip(job, str(reason))
+
+    def _skip(self, job: Job, reason: str) -> None:
+        """Record why a row has no figures; the other rows go on."""
+        self.watcher.note(f"  no figures: {reason}")
+        self.records.write(
+            SkippedRecord(
+                id=job.id,
+                volatile={},
+                method=job.label,
+                modalities=job.row.modalities,
+                regime=job.regime,
+                reason=reason,
+            )
+        )
 
     def _run(self, job: Job, suites: tuple[str, ...]) -> None:
-        try:
-            method, encoders = self._build(job)
-        except NotApplicable as reason:
-            self.records.write(
-                SkippedRecord(
-                    id=job.id,
-                    volatile={},
-                    method=job.label,
-                    modalities=job.row.modalities,
-                    regime=job.regime,
-                    reason=str(reason),
-                )
-            )
-            return
+        method, encoders = self._build(job)
         weights = self.out / "checkpoints" / f"{job.id}.safetensors"
         if (
             job.regime != "untrained"
@@ -105,7 +115,10 @@ class Benchmark:
         ):
             load_weights(weights, _Own(method, job.regime))
         else:
-            trained = self._train(job, method)
+            state_file = self.out / "checkpoints" / f"{job.id}.state"
+            if self.force:
+                state_file.unlink(missing_ok=True)
+            trained = self._train(job, method, state_file)
             if job.regime != "untrained":
                 save_weights(weights, _Own(method, job.regime).state_dict(), {"training": job.id})
             self.records.write(self._record(job, method, encoders, trained))
@@ -118,6 +131,9 @@ class Benchmark:
 
     def _build(self, job: Job) -> tuple[FewShotMethod, dict[str, dict[str, Any]]]:
         """The method on its shared encoders. Raises NotApplicable."""
+        for modality in job.row.modalities:
+            if not self.task.has(modality):
+                raise NotApplicable(f"no clip of this data set has {modality}")
         encoders: dict[str, Encoder] = {}
         notes: dict[str, dict[str, Any]] = {}
         if job.method.needs.outputs:
@@ -129,11 +145,11 @@ class Benchmark:
             method = job.method(Setup(**{**vars(bare), "encoders": encoders}), **job.method_settings)
         return method, notes
 
-    def _train(self, job: Job, method: FewShotMethod) -> Trained:
+    def _train(self, job: Job, method: FewShotMethod, state_file: Path) -> Trained:
         if not any(parameter.requires_grad for parameter in method.parameters()):
             return Trained()
         source: ClipSource | FeatureTable
-        if job.regime == "frozen" and _default_encode(method):
+        if job.regime == "frozen":
             roles = job.regimen.classes if "validation" in job.regimen.classes else f"{job.regimen.classes}+validation"
             source = self._encoded(job, method, roles)
         else:
@@ -146,7 +162,7 @@ class Benchmark:
             source,
             device=self.device,
             seed=job.seed,
-            state_file=self.out / "checkpoints" / f"{job.id}.state",
+            state_file=state_file,
             title=f"{job.label}, {job.row.modality_label}, {job.regime}, seed {job.seed}",
             watcher=self.watcher,
             curves=self._curves(job.id),

@@ -28,6 +28,10 @@ class HarnessError(Exception):
         return f"{place}{self.problem}{f' {self.remedy}' if self.remedy else ''}"
 
 
+class DivergedError(HarnessError):
+    """A training or a method that gave values which are not finite; its row is reported so, and the others go on."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an "unknown name" message: the nearest right name and the list of all of them."""
     names = sorted(known)

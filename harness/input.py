@@ -40,6 +40,7 @@ class ClipSource:
     def __init__(self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4) -> None:
         self.store, self.spec, self.modalities = store, spec, modalities
         self._units = {sensor["name"]: sensor["unit"] for sensor in store.manifest["sensors"]}
+        self._angular = {sensor["name"] for sensor in store.manifest["sensors"] if sensor["angular"]}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     def load(self, rows: np.ndarray, step: tuple[int, int] | None = None) -> Clips:
@@ -109,12 +110,20 @@ class ClipSource:
         edges = (start[:, None] + np.arange(length + 1) / length * share[:, None]) * grid
         low = np.minimum(edges[:, :-1].astype(int), grid - 1)
         high = np.maximum(np.ceil(edges[:, 1:]).astype(int), low + 1).clip(max=grid)
-        total, held = _sums(values, low, high), _sums(values * measured[..., None], low, high)
         count = _sums(measured[..., None].astype(np.float32), low, high)
-        mean = np.where(count > 0, held / np.maximum(count, 1), total / (high - low)[..., None])
+
+        def means(part: np.ndarray) -> np.ndarray:
+            total, held = _sums(part, low, high), _sums(part * measured[..., None], low, high)
+            mean: np.ndarray = np.where(count > 0, held / np.maximum(count, 1), total / (high - low)[..., None])
+            return mean
+
+        if name in self._angular:  # the mean direction: 179 and -179 degrees are two degrees apart
+            pooled = np.arctan2(means(np.sin(values)), means(np.cos(values)))
+        else:
+            pooled = means(values)
         absent = (count == 0).all(axis=(1, 2))  # nothing was measured in the window
-        mean[absent] = 0
-        return self._scaled(mean, name, absent).astype(np.float32), count[..., 0] > 0
+        pooled[absent] = 0
+        return self._scaled(pooled, name, absent).astype(np.float32), count[..., 0] > 0
 
     def _scaled(self, values: np.ndarray, name: str, absent: np.ndarray) -> np.ndarray:
         if self.spec.sensor_scale == "physical":

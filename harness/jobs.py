@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from harness.api import FewShotMethod, NotApplicable, Setup
 from harness.protocol import Regimen, Row, digest, regimen_of, training_protocol
-from harness.registry import check_settings, load_method, method_label
+from harness.registry import check_settings, load_method, method_label, method_source
 from harness.task import Task
 
 
@@ -37,43 +35,44 @@ class Job:
     protocol: dict[str, Any]
 
 
-def plan_jobs(task: Task) -> list[Job]:
+def plan_jobs(task: Task, precision: str) -> list[Job]:
     """All jobs of a run, seed by seed, so that shared features are needed for one seed at a time.
+
+    Args:
+        precision: in which the encoders and heads run.
 
     Raises:
         HarnessError: an unknown method, or a setting that it does not have.
     """
     settings = task.settings
     regimens = {regimen_of(suite): None for suite in settings.suites}
+    common = task.common_digests(precision)
     jobs: dict[str, Job] = {}
     for seed in settings.seeds:
         for row in settings.rows:
             for regimen in regimens:
-                for job in _jobs_of(task, row, seed, regimen):
+                for job in _jobs_of(task, row, seed, regimen, common):
                     jobs.setdefault(job.id, job)
     return list(jobs.values())
 
 
-def _jobs_of(task: Task, row: Row, seed: int, regimen: Regimen) -> Iterator[Job]:
+def _jobs_of(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, str]) -> Iterator[Job]:
     settings = task.settings
     method = load_method(row.method)
     chosen = check_settings(method, row.settings, where=f"row {row.method}")
-    trained = has_parameters(method, row, regimen, task, chosen)
-    regime = row.regime if trained else "untrained"
+    trained, shared = has_parameters(method, row, regimen, task, chosen), bool(method.needs.outputs)
     if not trained and seed != settings.seeds[0]:
         return  # nothing of it depends on the seed
-    source = _source(row.method)
-    common = {"data": task.data_digest, "split": task.split.digest}
-    protocol = training_protocol(settings, row, regimen, **common)
+    if not shared:  # there is no shared encoder to freeze: the whole method is trained, or nothing is
+        row = row.model_copy(update={"regime": "tuned"})
+    regime, seed = (row.regime, seed) if trained else ("untrained", 0)
+    source = method_source(row.method)
+    protocol = training_protocol(settings, row, regimen, common, shared=shared)
     if not trained:
-        protocol = {
-            **common,
-            "input": settings.input.model_dump(),
-            "modalities": list(row.modalities),
-            "training": None,
-        }
+        kept = ("code", *common, "input", "store", "modalities")
+        protocol = {name: protocol[name] for name in kept} | {"training": None}
     label = method_label(row.method)
-    key = digest([protocol, label, source, chosen, seed if trained else 0])[:8]
+    key = digest([protocol, label, source, chosen, seed])[:8]
     name = f"{label}-{row.modality_label}-{regime}-{regimen.name}-s{seed}-{key}"
     suites = tuple(suite for suite in settings.suites if regimen_of(suite) == regimen)
     yield Job(row, seed, regimen, suites, name, label, regime, method, chosen, source, protocol)
@@ -101,8 +100,3 @@ def bare_setup(task: Task, row: Row, regimen: Regimen) -> Setup:
         settings.way,
         settings.shot,
     )
-
-
-def _source(method: str) -> str:
-    """SHA-256 of a plugin file, so that an edited plugin is run again."""
-    return hashlib.sha256(Path(method).read_bytes()).hexdigest() if method.endswith(".py") else "built-in"

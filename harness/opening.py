@@ -9,6 +9,7 @@ from harness.data.layouts import index
 from harness.data.prepare import is_prepared, prepare
 from harness.data.splits import SPLIT_OF_LAYOUT, clip_list, load_split
 from harness.data.store import MANIFEST, Store, open_store, planned_store
+from harness.errors import HarnessError
 from harness.progress import Watcher
 from harness.protocol import Settings
 from harness.task import Task
@@ -38,10 +39,21 @@ def open_task(
     """
     if (data / MANIFEST).is_file():
         store = open_store(data)
+        if store.spec != settings.store:
+            raise HarnessError(
+                f"the store was prepared as {store.spec!r}, the settings want {settings.store!r}.",
+                where=data,
+                remedy="Use the preset that it was prepared with, or prepare the recordings again.",
+            )
     else:
         store = _prepared(data, settings, stores, watcher, layout, workers, plan_only)
     chosen = load_split(split or SPLIT_OF_LAYOUT[str(store.manifest["layout"])])
-    return Task(store, chosen, clip_list(chosen, store.manifest["generated"], store.clips), settings)
+    return Task(
+        store,
+        chosen,
+        clip_list(chosen, store.manifest["generated"], store.clips, str(store.manifest["layout"])),
+        settings,
+    )
 
 
 def _prepared(

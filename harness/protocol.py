@@ -132,6 +132,19 @@ class Settings(_Frozen):
     tuning: Budget = Field(Budget(), description="of every head together with the encoders, from the shared state")
     rows: tuple[Row, ...] = ()
 
+    @model_validator(mode="after")
+    def _fitting(self) -> Settings:
+        """Refuse an input that the store cannot give, or that is too short to pool."""
+        if self.store.frames < self.input.frames or self.store.short_side < self.input.size:
+            raise ValueError(
+                "the store keeps fewer frames or pixels than the input wants: raise store.frames, store.short_side"
+            )
+        if self.video_encoder.segments > self.input.frames:
+            raise ValueError("video_encoder.segments exceeds input.frames")
+        if self.sensor_encoder.segments > self.input.sensor_length >> self.sensor_encoder.blocks:
+            raise ValueError("sensor_encoder.segments exceeds the length that its blocks leave of input.sensor_length")
+        return self
+
     def budget(self, regime: str) -> Budget:
         """The budget of a row's training."""
         return self.tuning if regime == "tuned" else self.training
@@ -172,6 +185,8 @@ def parse_settings(content: Mapping[str, Any], where: str) -> Settings:
         if first["type"] == "extra_forbidden":
             remedy = nearest(path.rpartition(".")[2], _known(first["loc"][:-1]))
             raise HarnessError(f"no setting {path!r}.", where=where, remedy=remedy) from error
+        if not path:  # settings that do not fit together
+            raise HarnessError(f"{first['msg'].removeprefix('Value error, ')}.", where=where) from error
         raise HarnessError(
             f"setting {path!r}: {first['msg'].removeprefix('Value error, ')} (given {first['input']!r}).",
             where=where,
@@ -206,22 +221,55 @@ def regimen_of(suite: str) -> Regimen:
     return PAPER_REGIMEN if suite == "test-paper" else HEADLINE_REGIMEN
 
 
-def training_protocol(settings: Settings, row: Row, regimen: Regimen, *, data: str, split: str) -> dict[str, Any]:
-    """What must be equal for a matched ranking: everything about training but the method itself and the seed."""
+CODE = 1  # raised whenever the same settings would train to, or score, something else
+
+
+def encoder_protocol(settings: Settings, modality: str, regimen: Regimen, common: dict[str, str]) -> dict[str, Any]:
+    """What decides a shared encoder, but for the seed.
+
+    Args:
+        common: digests of data, split and val suite, and the precision.
+    """
+    spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
+    return {
+        "code": CODE,
+        **common,
+        "classes": regimen.classes,
+        "selection": regimen.selection,
+        "modality": modality,
+        "encoder": spec.model_dump(),
+        "input": settings.input.model_dump(),
+        "store": settings.store.model_dump(),
+        "budget": settings.encoder_training.model_dump(),
+        "way": settings.way,
+        "shot": settings.shot,
+    }
+
+
+def training_protocol(
+    settings: Settings, row: Row, regimen: Regimen, common: dict[str, str], *, shared: bool
+) -> dict[str, Any]:
+    """What must be equal for a matched ranking: everything about training but the method itself and the seed.
+
+    Args:
+        common: digests of data, split and val suite, and the precision.
+        shared: whether the method works on the shared encoders, or has its own from scratch.
+    """
     encoders = {"video": settings.video_encoder, "sensors": settings.sensor_encoder}
     return {
+        "code": CODE,
         "recipe": settings.recipe,
-        "data": data,
-        "split": split,
+        **common,
         "classes": regimen.classes,
         "selection": regimen.selection,
         "input": settings.input.model_dump(),
         "store": settings.store.model_dump(),
         "modalities": list(row.modalities),
-        "encoders": {name: encoders[name].model_dump() for name in row.modalities},
-        "initialisation": "shared encoders, trained on base classes with prototype loss",
-        "encoder_training": settings.encoder_training.model_dump(),
+        "encoders": {name: encoders[name].model_dump() for name in row.modalities} if shared else "the method's own",
+        "initialisation": "shared encoders, trained with prototype loss" if shared else "from scratch",
+        "encoder_training": settings.encoder_training.model_dump() if shared else None,
         "regime": row.regime,
+        "training_clips": "features of the fixed rule" if row.regime == "frozen" else "augmented",
         "training": settings.budget(row.regime).model_dump(),
         "way": settings.way,
         "shot": settings.shot,

@@ -35,7 +35,9 @@ def code_commit() -> dict[str, Any]:
         except (OSError, subprocess.CalledProcessError):
             return None
 
-    status = git("status", "--porcelain", "--untracked-files=no", "--", "..")
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return {"commit": None, "changed": None}  # not our checkout: an installed copy inside another project, say
+    status = git("status", "--porcelain", "--", "../harness", "../baselines", "../methods")
     return {"commit": git("rev-parse", "HEAD"), "changed": bool(status) if status is not None else None}
 
 

@@ -74,6 +74,7 @@ class EvaluationRecord(_Record):
     confusion: tuple[tuple[int, ...], ...]
     predictions: str  # file beside the record
     predictions_digest: str
+    provenance: dict[str, Any]
 
 
 class SkippedRecord(_Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -54,6 +55,15 @@ def load_method(name: str) -> type[FewShotMethod]:
 def method_label(name: str) -> str:
     """How a method is called in tables: a file by its stem."""
     return Path(name).stem if name.endswith(".py") else name
+
+
+def method_source(name: str) -> str:
+    """What tells one version of a method from another: "built-in" (the commit says the rest), or the SHA-256 of the
+    file that defines a plugin."""
+    if name in BUILT_IN:
+        return "built-in"
+    path = Path(name) if name.endswith(".py") else Path(inspect.getfile(load_method(name)))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def setting_names(method: type[FewShotMethod]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from harness.data.store import Store
 from harness.episodes.sampling import EpisodeSampler, SuiteSpec
 from harness.episodes.suites import Suite, build_suite, suite_spec, train_spec
 from harness.errors import HarnessError
-from harness.protocol import Settings, digest
+from harness.protocol import Settings
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,19 @@ class Task:
     clips: pd.DataFrame
     settings: Settings
 
-    @cached_property
+    @property
     def data_digest(self) -> str:
-        """The store's data and specification, hashed."""
-        return digest([self.store.data_digest, self.store.manifest["spec_digest"]])
+        """Digest of the recordings, whatever form they are kept in."""
+        return self.store.data_digest
+
+    def common_digests(self, precision: str) -> dict[str, str]:
+        """What every training depends on, beside its settings."""
+        return {
+            "data": self.data_digest,
+            "split": self.split.digest,
+            "val": self.suite("val").digest,
+            "precision": precision,
+        }
 
     @cached_property
     def usable(self) -> np.ndarray:
@@ -84,6 +93,13 @@ class Task:
             "problems": len(manifest["problems"]),
             "complete": bool((rows >= 0).all()) and not any(manifest["performances_without"].values()),
         }
+
+    def has(self, modality: str) -> bool:
+        """Whether any usable clip has a modality."""
+        if modality == "video":
+            return bool(self.usable.any())
+        measured = [values.any() for values in self.store.measured.values()]
+        return not measured or any(len(values) == 0 for values in self.store.measured.values()) or any(measured)
 
     def require_usable(self) -> None:
         """Raises HarnessError where a role has no usable clip at all."""

@@ -39,6 +39,7 @@ class Bare(FewShotMethod):
     def score(self, support: Features, query: Features) -> Tensor:
         return query["sensors.vector"] @ support["sensors.vector"].mean(dim=2).transpose(1, 2)
 """
+NAN = BARE.replace(".transpose(1, 2)", ".transpose(1, 2) * float('nan')")
 
 
 def split_of(store: Store) -> Split:
@@ -204,7 +205,7 @@ def test_a_new_row_leaves_the_rest_alone(done: Path, store: Store, tmp_path: Pat
 def test_untrained_rows_run_once_for_all_seeds(store: Store, tmp_path: Path) -> None:
     jobs = Benchmark(task_of(store, seeds=[4, 5]), tmp_path, CPU).jobs
     assert sorted((job.label, job.seed) for job in jobs if job.regime == "untrained") == [
-        ("random", 4), ("sensor_nn", 4), ("sensor_nn", 4),
+        ("random", 0), ("sensor_nn", 0), ("sensor_nn", 0),
     ]  # fmt: skip
     assert sorted(job.seed for job in jobs if job.regime == "tuned") == [4, 5]
     assert len({job.id for job in jobs}) == len(jobs)
@@ -249,3 +250,44 @@ def test_recordings_without_any_usable_clip_of_a_role_are_refused(store: Store, 
     lacking = replace(store, clips=store.clips.assign(video=~store.clips["class_name"].isin(split_of(store).novel)))
     with pytest.raises(HarnessError, match=r"no clip of the novel classes could be used.*data verify"):
         Benchmark(task_of(lacking), tmp_path, CPU).run()
+
+
+def test_a_smoke_run_does_not_stand_in_for_the_whole(done: Path, store: Store) -> None:
+    """Fewer episodes, another precision: other results, so nothing recorded counts as done."""
+    fewer = Benchmark(task_of(store, episodes=20), done, CPU)
+    assert all(fewer.todo(job) for job in fewer.jobs if job.label != "sensor_nn")
+    assert not {job.id for job in fewer.jobs} & {job.id for job in Benchmark(task_of(store), done, CPU).jobs}
+    half = Benchmark(task_of(store), done, replace(CPU, precision="bfloat16"))
+    assert {job.id for job in half.jobs}.isdisjoint(job.id for job in Benchmark(task_of(store), done, CPU).jobs)
+
+
+def test_a_diverged_row_is_recorded_so_and_the_others_go_on(store: Store, tmp_path: Path) -> None:
+    plugin = tmp_path / "diverges.py"
+    plugin.write_text(NAN)
+    task = task_of(store, rows=[{"method": str(plugin), "modalities": ["sensors"]}, ROWS[-1]], suites=["test"])
+    Benchmark(task, tmp_path / "run", CPU).run()
+    folder = RecordFolder(tmp_path / "run" / "records")
+    (skipped,) = folder.all(SkippedRecord)
+    assert skipped.method == "diverges"
+    assert "not finite" in skipped.reason
+    assert [record.method for record in folder.all(TrainingRecord) if record.regime == "untrained"] != []
+
+
+def test_a_modality_that_no_clip_has_is_a_reason_not_a_figure(store: Store, tmp_path: Path) -> None:
+    deaf = replace(store, measured={name: np.zeros_like(values) for name, values in store.measured.items()})
+    task = task_of(deaf, rows=[{"method": "protonet", "modalities": ["sensors"]}], suites=["test"])
+    Benchmark(task, tmp_path, CPU).run()
+    folder = RecordFolder(tmp_path / "records")
+    assert folder.all(EvaluationRecord) == []
+    assert [record.reason for record in folder.all(SkippedRecord)] == ["no clip of this data set has sensors"]
+
+
+def test_force_trains_the_shared_encoders_again(done: Path, store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(done, out)
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "encoders").iterdir()}
+    Benchmark(task_of(store), out, CPU, force=True).run()
+    after = {path.name: path.stat().st_mtime_ns for path in (out / "encoders").iterdir()}
+    assert before.keys() == after.keys()
+    assert all(after[name] > before[name] for name in before)
+    assert lasting(out) == lasting(done)

@@ -96,6 +96,16 @@ def test_more_instants_wanted_than_stored_repeats_them(toy: Store) -> None:
     np.testing.assert_allclose(clips.sensors["gyro"][0].numpy(), np.repeat(values, 3, axis=0), atol=1e-5)
 
 
+def test_angles_are_averaged_by_direction(toy: Store) -> None:
+    """179 and -179 degrees point the same way: their mean is 180, not 0."""
+    toy.manifest["sensors"][0] |= {"unit": "rad", "angular": True}
+    place = toy.performance[9]
+    toy.sensors["acc"][place] = np.where(np.arange(GRID)[:, None] % 2, np.pi - 0.02, 0.02 - np.pi)
+    toy.measured["acc"][place] = True
+    values = ClipSource(toy, SPEC, BOTH).load(np.asarray([9])).sensors["acc"][0]
+    assert bool((values.abs() > 0.98).all())
+
+
 def test_a_clip_is_loaded_the_same_alone_and_in_any_batch(toy: Store) -> None:
     augmented = SPEC.model_copy(update={"crop": 0.6, "window": 0.5, "flip": True})
     for step in (None, (3, 11)):

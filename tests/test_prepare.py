@@ -20,7 +20,7 @@ from harness.data import prepare as module
 from harness.data.clips import ClipTable
 from harness.data.layouts import index
 from harness.data.prepare import is_prepared, prepare, write_shard
-from harness.data.store import INDEX, MANIFEST, SHARDS, Store, open_store, raw_rows, store_folder
+from harness.data.store import INDEX, MANIFEST, SCHEMA, SHARDS, Store, open_store, raw_rows, store_folder
 from harness.data.video import read_clip
 from harness.errors import HarnessError
 from tests.conftest import STORE
@@ -303,8 +303,8 @@ def test_a_store_of_another_version_is_refused(store: Store, tmp_path: Path) -> 
     copy = tmp_path / "store"
     shutil.copytree(store.folder, copy)
     manifest = copy / MANIFEST
-    manifest.write_text(manifest.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(HarnessError, match="schema 99, this version reads 1"):
+    manifest.write_text(manifest.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
+    with pytest.raises(HarnessError, match=f"schema 99, this version reads {SCHEMA}"):
         open_store(copy)
 
 

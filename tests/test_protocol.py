@@ -24,7 +24,7 @@ ROW = Row(method="protonet", modalities=("video",))
 
 
 def training_digest(settings: Settings, row: Row = ROW, data: str = "d", split: str = "s") -> str:
-    return digest(training_protocol(settings, row, HEADLINE_REGIMEN, data=data, split=split))
+    return digest(training_protocol(settings, row, HEADLINE_REGIMEN, {"data": data, "split": split}, shared=True))
 
 
 def test_the_quick_preset_is_valid_and_takes_overrides() -> None:
@@ -106,7 +106,7 @@ def test_unknown_presets_and_files_that_are_no_toml(tmp_path: Path) -> None:
         "training.steps=7",
         "training.learning_rate=0.1",
         "encoder_training.steps=7",
-        "input.frames=3",
+        "input.frames=5",
         "store.frames=9",
         "video_encoder.segments=1",
         "way=4",
@@ -115,6 +115,17 @@ def test_unknown_presets_and_files_that_are_no_toml(tmp_path: Path) -> None:
 )
 def test_whatever_changes_the_training_changes_its_digest(override: str) -> None:
     assert training_digest(load_settings("quick", [override])) != training_digest(load_settings("quick"))
+
+
+def test_settings_that_do_not_fit_together_are_refused() -> None:
+    for override, told in (
+        ("input.frames=17", "the store keeps fewer frames"),
+        ("input.size=64", "the store keeps fewer frames or pixels"),
+        ("input.frames=3", "segments exceeds input.frames"),
+        ("input.sensor_length=8", "segments exceeds the length"),
+    ):
+        with pytest.raises(HarnessError, match=told):
+            load_settings("quick", [override])
 
 
 @pytest.mark.parametrize("override", ["seeds=[9]", 'suites=["test"]', "episodes=50", "sensor_encoder.width=32"])
@@ -151,7 +162,7 @@ def test_the_paper_suite_is_trained_apart() -> None:
     assert regimen_of("test-paper") == PAPER_REGIMEN
     assert {regimen_of(name) for name in ("test", "val", "test-5shot")} == {HEADLINE_REGIMEN}
     settings = load_settings("quick")
-    both = [digest(training_protocol(settings, ROW, r, data="d", split="s")) for r in (HEADLINE_REGIMEN, PAPER_REGIMEN)]
+    both = [training_protocol(settings, ROW, r, {"data": "d"}, shared=True) for r in (HEADLINE_REGIMEN, PAPER_REGIMEN)]
     assert both[0] != both[1]
 
 

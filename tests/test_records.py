@@ -46,6 +46,7 @@ def evaluation(folder: RecordFolder, predicted: np.ndarray, label: np.ndarray) -
     file, digest = folder.write_predictions(identity, predicted, label)
     record = EvaluationRecord(
         id=identity,
+        provenance={},
         volatile={},
         training="protonet-video-s0",
         suite="test",

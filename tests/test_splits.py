@@ -98,7 +98,7 @@ def test_without_validation_classes_a_split_is_refused_with_a_proposal_that_work
     (tmp_path / "proposed.toml").write_text(proposal)
     split = load_split(str(tmp_path / "proposed.toml"))
     assert split.novel == ("n0", "n1")
-    assert split.validation == ("b0", "b4", "b8")
+    assert split.validation == ("b0", "b1", "b3", "b5", "b7")
     assert split.role("base+validation") == tuple(PARTS["base"])
 
 

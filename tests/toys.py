@@ -61,7 +61,7 @@ def toy_store(noise: float = 0.3) -> Store:
             "data_digest": "toy",
             "spec": StoreSpec(frames=FRAMES, short_side=HEIGHT, encoding="raw", sensor_grid=GRID).model_dump(),
             "spec_digest": "toy",
-            "sensors": [{"name": name, "unit": unit} for name, unit in UNITS.items()],
+            "sensors": [{"name": name, "unit": unit, "angular": False} for name, unit in UNITS.items()],
             "performances_without": dict.fromkeys(UNITS, 0),
             "problems": [],
         },

@@ -75,7 +75,7 @@ def _expected(table: ClipTable, name: str | None) -> tuple[pd.DataFrame | None, 
     split = load_split(chosen)
     if table.generated is None and split.clips is None:
         return None, split.classes
-    return clip_list(split, table.generated, table.frame), split.classes
+    return clip_list(split, table.generated, table.frame, table.layout), split.classes
 
 
 def _show(report: VerifyReport) -> None:

@@ -24,7 +24,7 @@ def show_plan(benchmark: Benchmark, console: Console) -> None:
         state = "done" if not todo else f"{len(todo)} to score"
         table.add_row(job.label, job.row.modality_label, job.regime, str(job.seed), ", ".join(job.suites), state)
     console.print(table)
-    for suite in settings.suites:
+    for suite in ("val", *settings.suites):
         built = task.suite(suite)
         console.print(f"suite {suite}: {built.spec.episodes:,} episodes, digest {built.digest[:16]}")
     cost = estimate(benchmark)

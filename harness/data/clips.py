@@ -61,17 +61,17 @@ class ClipTable:
         return tuple(sensor.name for sensor in self.sensors)
 
     def digest(self) -> str:
-        """SHA-256 over every clip, its paths and the sizes of its files: the key of the prepared store.
+        """SHA-256 over every clip and the sizes of its files, wherever these lie: the same recordings, the same digest.
 
         Sizes stand in for contents, because hashing terabytes of video would take longer than preparing them.
         """
-        sha = hashlib.sha256(self.layout.encode())
+        sha = hashlib.sha256()
         columns = [self.frame[name].tolist() for name in ("clip", "video", *self.sensor_names)]
         # Cameras share their sensor files: each file is looked up once.
         paths = set().union(*columns[1:])
         sizes = {path: _size(self.root / path) if path else -1 for path in paths}
         for values in zip(*columns, strict=True):
-            row = [*values, *(str(sizes[path]) for path in values[1:])]
+            row = [values[0], *(str(sizes[path]) for path in values[1:])]
             sha.update(("\0".join(row) + "\n").encode())
         return sha.hexdigest()
 

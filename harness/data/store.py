@@ -20,13 +20,13 @@ from harness.data.clips import IDENTITY, ClipTable
 from harness.errors import HarnessError
 from harness.protocol import StoreSpec, digest
 
-SCHEMA = 1
+SCHEMA = 2  # raised whenever the same recordings would give other content
 MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"
 
 
 def store_folder(parent: Path, table: ClipTable, spec: StoreSpec) -> Path:
     """Where the store of these recordings, prepared to this specification, belongs."""
-    return parent / f"{table.digest()[:16]}-{digest(spec.model_dump())[:8]}"
+    return parent / f"{table.digest()[:16]}-{digest([SCHEMA, spec.model_dump()])[:8]}"
 
 
 def expected_bytes(clips: int, spec: StoreSpec) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any
 
 import torch
@@ -16,10 +17,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ChannelGroups(nn.GroupNorm):
-    """GroupNorm with 16 channels a group, in the form in which timm asks for normalisation layers."""
+    """GroupNorm with about 16 channels a group, in the form in which timm asks for normalisation layers."""
 
     def __init__(self, channels: int, **_: Any) -> None:
-        super().__init__(max(1, channels // 16), channels)
+        super().__init__(gcd(channels, max(1, channels // 16)), channels)
 
 
 class FrameEncoder(Encoder):
@@ -28,12 +29,12 @@ class FrameEncoder(Encoder):
     Outputs: ``"sequence"`` (B, T, D), frame features, and ``"vector"`` (B, D'), pooled over time.
 
     Args:
-        name: any timm network.
+        name: a timm network; with "group", one whose normalisation layer can be chosen (ResNets and their kin).
         arguments: passed on to ``timm.create_model``.
         norm: "group" (independent of the batch; the right choice from scratch) or "frozen-batch" (BatchNorm held at
-            the statistics that were loaded).
+            the statistics that it has).
         background: "keep", or "subtract" the mean frame of the clip, which leaves what moves. Between subjects and
-            rooms this is what lets a small network trained from scratch learn actions at all (see README, "Presets").
+            rooms this is what lets a small network trained from scratch learn actions at all (see the README).
         pooling: "mean" over ``segments`` equal parts of the clip, or "dynamics" (:mod:`harness.encoders.pooling`).
         segments: parts of the clip in the vector; more than one keep the order of time.
     """

@@ -13,6 +13,7 @@ from harness.evaluation.features import FeatureTable
 from harness.evaluation.metrics import measure
 from harness.evaluation.score import score_suite
 from harness.protocol import evaluation_digest
+from harness.provenance import provenance
 from harness.records import EvaluationRecord, RecordFolder
 from harness.statistics import episode_interval
 from harness.task import Task
@@ -63,6 +64,7 @@ def evaluate_suite(
         confusion=tuple(tuple(int(value) for value in row) for row in metrics.confusion),
         predictions=file,
         predictions_digest=file_digest,
+        provenance=provenance(device.describe()),
         volatile={
             "date": now,
             "seconds": {**costs, "score": round(seconds, 4)},

@@ -8,7 +8,7 @@ import torch
 from harness.api import FewShotMethod
 from harness.device import Device
 from harness.episodes.suites import Suite
-from harness.errors import HarnessError
+from harness.errors import DivergedError, HarnessError
 from harness.evaluation.features import FeatureTable
 
 EPISODES_AT_ONCE = 512
@@ -28,6 +28,7 @@ def score_suite(
         (N, Q) int8 in 0..way-1; -1 throughout episodes that touch an absent clip.
 
     Raises:
+        DivergedError: a score is not finite.
         HarnessError: so many clips are absent that fewer than two episodes are left, which give no interval.
     """
     method.eval()
@@ -40,7 +41,7 @@ def score_suite(
             remedy="`oneshot data verify` lists what is missing.",
         )
     predicted = np.full(query.shape, NOT_SCORED, np.int8)
-    guesses = []
+    guesses, finite = [], torch.tensor(True, device=device.torch)
     with torch.set_grad_enabled(method.grad_at_test):
         for first in range(0, len(complete), EPISODES_AT_ONCE):
             chosen = complete[first : first + EPISODES_AT_ONCE]
@@ -48,5 +49,8 @@ def score_suite(
                 embedded.gather(support[chosen], device.torch), embedded.gather(query[chosen], device.torch)
             )
             guesses.append(scores.detach().argmax(dim=2).to(torch.int8))
+            finite &= scores.isfinite().all()
+    if not bool(finite):
+        raise DivergedError(f"{type(method).__name__} gives scores that are not finite on suite {suite.spec.name!r}.")
     predicted[complete] = torch.cat(guesses).cpu().numpy()
     return predicted

@@ -17,6 +17,7 @@ from harness.api import Clips, FewShotMethod
 from harness.device import Device
 from harness.encoders.build import seeded
 from harness.episodes.sampling import EpisodeSampler
+from harness.errors import DivergedError
 from harness.evaluation.features import FeatureTable
 from harness.input import ClipSource
 from harness.protocol import Budget
@@ -117,6 +118,10 @@ def train(
         done = step + 1
         if done in looks:
             scalars = {f"loss {name}": float(term) for name, term in terms.items()}
+            if not all(math.isfinite(value) for value in scalars.values()):
+                raise DivergedError(
+                    f"the loss is not finite at step {done}: {scalars}.", remedy="Lower the learning rate."
+                )
             trained.losses.append((done, scalars))
             better = True
             if validate is not None:

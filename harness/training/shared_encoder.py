@@ -18,7 +18,8 @@ from harness.encoders.build import build_encoder, state_digest
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
 from harness.progress import Watcher
-from harness.protocol import Regimen, digest
+from harness.protocol import Regimen, digest, encoder_protocol
+from harness.provenance import provenance
 from harness.task import Task
 from harness.training.checkpoint import load_weights, save_weights
 from harness.training.fit import fit
@@ -55,6 +56,7 @@ class SharedEncoders:
         device: where to run.
         watcher: told what goes on.
         curves: opens a log of scalars for a named training.
+        force: train again what is kept, once.
     """
 
     def __init__(
@@ -64,30 +66,26 @@ class SharedEncoders:
         device: Device,
         watcher: Watcher,
         curves: Callable[[str], Callable[[int, dict[str, float]], None]],
+        force: bool = False,
     ) -> None:
         self.task, self.folder, self.device, self.watcher, self.curves = task, folder, device, watcher, curves
+        self.force = force
+        self._fresh: set[Path] = set()
         self._tables: dict[tuple[object, ...], FeatureTable] = {}
 
     def trained(self, modality: str, seed: int, regimen: Regimen) -> tuple[Encoder, dict[str, Any]]:
         """A fresh copy of the trained encoder, and its record: digests, selection trace, costs."""
         settings, sensors = self.task.settings, tuple(self.task.store.sensors)
         encoder = build_encoder(modality, settings, sensors, seed)
-        spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
-        identity = {
-            "data": self.task.data_digest,
-            "split": self.task.split.digest,
-            "classes": regimen.classes,
-            "selection": regimen.selection,
-            "modality": modality,
-            "encoder": spec.model_dump(),
-            "input": settings.input.model_dump(),
-            "budget": settings.encoder_training.model_dump(),
-            "way": settings.way,
-            "shot": settings.shot,
-            "seed": seed,
-        }
+        common = self.task.common_digests(self.device.precision)
+        identity = encoder_protocol(settings, modality, regimen, common) | {"seed": seed}
         name = f"{modality}-{regimen.name}-s{seed}-{digest(identity)[:8]}"
         path = self.folder / f"{name}.safetensors"
+        state_file = path.with_suffix(".state")
+        if self.force and path not in self._fresh:
+            path.unlink(missing_ok=True)
+            state_file.unlink(missing_ok=True)
+        self._fresh.add(path)
         if path.is_file():
             return encoder, load_weights(path, encoder)
         initial = state_digest(encoder)
@@ -109,7 +107,7 @@ class SharedEncoders:
             ClipSource(self.task.store, settings.input, (modality,)),
             device=self.device,
             seed=seed,
-            state_file=path.with_suffix(".state"),
+            state_file=state_file,
             title=f"shared {modality} encoder, seed {seed}",
             watcher=self.watcher,
             curves=self.curves(f"encoder-{name}"),
@@ -120,6 +118,7 @@ class SharedEncoders:
             "objective": "prototype loss",
             "selection": trained.trace,
             "best_step": trained.best_step,
+            "provenance": provenance(self.device.describe()),
             "volatile": {"seconds": round(trained.seconds, 2), "clips_per_second": round(trained.rate, 1)},
         }
         encoder = encoder.cpu()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from harness.data.splits import load_split
 from harness.episodes.audit import audit, oracle_accuracy, same_share
 from harness.episodes.suites import SUITES, Suite, build_suite, committed_digests, shipped_clips, suite_spec
 from harness.errors import HarnessError
@@ -100,7 +99,7 @@ def test_support_and_query_share_what_the_suite_allows(suite: SuiteOf, split: st
     assert draws.support.shape == (spec.episodes, 5, spec.shot)
     assert draws.query.shape == (spec.episodes, spec.queries_per_episode)
     assert {built.clips["class_name"].iat[row] for row in np.unique(draws.query)} == set(
-        load_split(split).role(spec.role)
+        shipped_clips(split)[0].role(spec.role)
     )
     for column in spec.differ:
         assert same_share(built, column) == 0, column

@@ -85,6 +85,7 @@ def add(
     records.write(
         EvaluationRecord(
             id=f"{identity}.{suite}",
+            provenance={},
             volatile={"seconds": {"encode": 1.0, "score": 0.5}, "episodes_per_second": 100},
             training=identity,
             suite=suite,

@@ -83,15 +83,19 @@ def load_split(name: str) -> Split:
     return _parse({"name": path.stem, **content}, where=str(path))
 
 
-def clip_list(split: Split, generated: Mapping[str, object] | None, found: pd.DataFrame | None) -> pd.DataFrame:
+def clip_list(
+    split: Split, generated: Mapping[str, object] | None, found: pd.DataFrame | None, layout: str = ""
+) -> pd.DataFrame:
     """The clips from which suites are built: known without the recordings wherever that is possible.
 
-    Generated data lists its clips in its settings, MMAct and UTD-MHAD have published lists, and any other data set
-    is taken as found on disk. Clips of classes outside the split are left out (verify counts them).
+    Generated data lists its clips in its settings, MMAct and UTD-MHAD have published lists (used for a user's own
+    split of their classes too), and any other data set is taken as found on disk. Clips of classes outside the split
+    are left out (verify counts them).
 
     Args:
         generated: ``ClipTable.generated``.
         found: ``ClipTable.frame``, or the clips of a store.
+        layout: in which they were found.
 
     Raises:
         HarnessError: the split names classes that the data set does not have.
@@ -101,8 +105,8 @@ def clip_list(split: Split, generated: Mapping[str, object] | None, found: pd.Da
         from harness.data.synthetic.settings import SyntheticSettings
 
         clips = plan(SyntheticSettings.from_json(generated))
-    elif split.clips is not None:
-        clips = split.clips
+    elif (published := _published_for(split, layout)) is not None:
+        clips = published
     elif found is not None:
         clips = found
     else:
@@ -116,6 +120,14 @@ def clip_list(split: Split, generated: Mapping[str, object] | None, found: pd.Da
         )
     columns = ["clip", *IDENTITY, "performance"]
     return clips.loc[clips["class_name"].isin(split.classes), columns].sort_values("clip", ignore_index=True)
+
+
+def _published_for(split: Split, layout: str) -> pd.DataFrame | None:
+    """The split's own published clip list, or that of the layout where it has all classes of the split."""
+    if split.clips is not None or layout not in SPLIT_OF_LAYOUT:
+        return split.clips
+    published = load_split(SPLIT_OF_LAYOUT[layout])
+    return published.clips if split.classes <= published.classes else None
 
 
 def _parse(content: dict[str, Any], where: str) -> Split:
@@ -152,9 +164,10 @@ def _class_list(value: object, role: str, where: str) -> tuple[str, ...]:
 
 
 def _proposal(lists: dict[str, tuple[str, ...]]) -> str:
-    """Every fourth base class, in the order of names, from the first."""
+    """A quarter of the base classes, at least five (for 5-way episodes), evenly spread over the order of names."""
     base = sorted(lists["base"])
-    validation = base[::4]
+    count = min(len(base), max(5, len(base) // 4))
+    validation = [base[place * len(base) // count] for place in range(count)]
     rest = [name for name in base if name not in validation]
     parts = {"base": rest, "validation": validation, "novel": sorted(lists["novel"])}
     return "\n".join(f"{role} = {json.dumps(names)}" for role, names in parts.items())
