@@ -37,6 +37,6 @@ def command(
     console.print(
         "'same X': query and a support clip of its class agree in X. 'X oracle': accuracy of knowing X alone."
     )
-    console.print("An oracle below chance: the rule keeps the true class from agreeing in X, so recognising X misleads.")
+    console.print("Below chance: the rule keeps the true class from agreeing in X, so recognising X misleads.")
     for reason in impossible:
         console.print(f"not possible: {reason}", markup=False)
