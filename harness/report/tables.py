@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -156,7 +156,7 @@ def _section(digest: str | None, members: Iterable[Scored]) -> Section:
     for scored in members:
         groups[row_key(scored.training)].append(scored)
     labels = row_labels({key: group[0].training for key, group in groups.items()})
-    rows = [build_row(labels[key], group) for key, group in groups.items()]
+    rows = _of_equal_seeds([build_row(labels[key], group) for key, group in groups.items()])
     rows.sort(
         key=lambda row: (bool(row.notes), -row.interval.mean if row.scored else 0.0, row.name, row_key(row.training))
     )
@@ -165,6 +165,17 @@ def _section(digest: str | None, members: Iterable[Scored]) -> Section:
     training = rows[0].training
     heading = words.section_name(training.modalities, training.regime, training.regimen)
     return Section(heading, digest, tuple(_ranked(rows)))
+
+
+def _of_equal_seeds(rows: list[Row]) -> list[Row]:
+    """Rows are ranked over equal seeds: one trained with other seeds than most of its rivals says so instead."""
+    seeds = {row.label: tuple(sorted(training.seed for training in row.trainings)) for row in rows}
+    sets = Counter(seeds[row.label] for row in rows if row.trained and not row.notes)
+    if len(sets) < 2:
+        return rows
+    usual = max(sets, key=lambda each: (sets[each], each))
+    note = f"trained with other seeds than {', '.join(map(str, usual))} of the ranked rows; not ranked"
+    return [row if row.notes or seeds[row.label] == usual else replace(row, notes=(note,)) for row in rows]
 
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:

@@ -63,6 +63,16 @@ def test_equal_means_share_a_rank(tmp_path: Path) -> None:
     assert [(row.label, row.rank) for row in table(tmp_path).rows] == [("a", 1), ("b", 1)]
 
 
+def test_rows_of_other_seeds_than_their_rivals_are_not_ranked(tmp_path: Path) -> None:
+    add_seeds(tmp_path, "half", HALF)
+    add_seeds(tmp_path, "better", BETTER)
+    for seed in range(5):
+        add(tmp_path, "five", seed, answers([1.0] * 4))
+    made = table(tmp_path)
+    assert [(row.label, row.rank) for row in made.rows] == [("better", 1), ("half", 2), ("five", None)]
+    assert "other seeds than 0, 1, 2" in made.rows[-1].notes[0]
+
+
 def test_another_training_digest_is_another_section_that_says_what_differs(tmp_path: Path) -> None:
     add_seeds(tmp_path, "half", HALF)
     protocol = {"classes": "base", "training": {"steps": 9}}
