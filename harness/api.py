@@ -9,7 +9,7 @@ Axes: B clips, T frames, L sensor samples, E episodes, Q queries, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -82,17 +82,48 @@ LossTerms = dict[str, Tensor]
 """Scalars to be summed; each gets a curve of its own."""
 
 
+Film = Sequence[tuple[Tensor, Tensor]]
+"""Feature-wise modulation: for each normalisation layer of an encoder's tail, in the order in which they run, a pair
+(gamma, beta) of (B, C) tensors; the layer's output becomes ``gamma * output + beta``."""
+
+
 class Encoder(nn.Module):
     """Turns one modality of a batch of clips into features.
 
-    ``widths`` names the outputs it can give and their width D: ``"vector"`` (B, D), ``"sequence"`` (B, T', D),
-    ``"map"`` (B, D, t, h, w), ``"stage:k"``.
+    ``widths`` names the outputs it can give and their width D:
+
+    * ``"vector"`` (B, D), the clip as a whole;
+    * ``"sequence"`` (B, T', D), in the order of time;
+    * ``"map"`` (B, D, t, h, w), at most 49 positions t * h * w; sensors have h = w = 1;
+    * ``"stage:k"`` (B, D, t, h, w), what the k-th stage of the network leaves. Stages count as Python indices do, so
+      ``"stage:-2"`` is what the last stage works on, whatever the network. :meth:`tail` does the rest.
+
+    ``grid`` is (t, h, w) of the map.
     """
 
     modality: str
     widths: dict[str, int]
+    grid: tuple[int, int, int]
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def tail(self, stage: str, value: Tensor, film: Film | None = None) -> Tensor:
+        """What the rest of the network makes of a stage's output: its vector.
+
+        Args:
+            stage: name of the output, such as "stage:-2".
+            value: (B, widths[stage], t, h, w).
+            film: modulation of the normalisation layers that follow; None for none.
+
+        Returns:
+            (B, widths["vector"]); without ``film`` the encoder's own vector, unless the stage's map had to be pooled.
+        """
+        raise NotImplementedError
+
+    def film_widths(self, stage: str) -> tuple[int, ...]:
+        """Channels of each normalisation layer on the residual branches that follow a stage, in the order in which
+        they run; empty where there is none to modulate."""
         raise NotImplementedError
 
 
@@ -136,12 +167,13 @@ class FewShotMethod(nn.Module):
 
     Class attributes:
         needs: outputs of the shared encoders, and modalities that the method can use.
-        transductive: scores of a query may depend on the other queries; such rows are shown but not ranked.
+        transductive: scores of a query may depend on the other queries; such rows are shown but not ranked. A method
+            whose settings decide it sets it on the instance.
         grad_at_test: ``score`` runs optimisation steps of its own.
     """
 
     needs: ClassVar[Needs] = Needs()
-    transductive: ClassVar[bool] = False
+    transductive: bool = False
     grad_at_test: ClassVar[bool] = False
 
     def __init__(self, setup: Setup) -> None:
@@ -185,16 +217,3 @@ def encode_modality(encoder: Encoder, clips: Clips, outputs: tuple[str, ...]) ->
     """Outputs of one shared encoder, named ``"<modality>.<output>"``, and the presence of its modality."""
     features = {f"{encoder.modality}.{name}": value for name, value in encoder(clips, outputs).items()}
     return features | {f"{encoder.modality}.present": clips.present[encoder.modality]}
-
-
-def fuse_vectors(features: Features, modalities: tuple[str, ...]) -> Tensor:
-    """Fusion of the output kind "vector": concatenation, zero where a modality is absent.
-
-    Args:
-        features: with leaves ``"<modality>.vector"`` (..., D) and ``"<modality>.present"`` (...).
-
-    Returns:
-        (..., sum of D).
-    """
-    parts = [features[f"{name}.vector"] * features[f"{name}.present"].unsqueeze(-1) for name in modalities]
-    return torch.cat(parts, dim=-1)

@@ -145,7 +145,7 @@ def _query_order(bench: Bench) -> str:
 
 def _inductive(bench: Bench) -> str:
     """Scores of a query are the same when the other queries are not there."""
-    if bench.method.transductive:
+    if bench.build().transductive:
         return f"{SKIPPED}the method is declared transductive"
     method, support, query = bench.task()
     whole = score(method, support, query)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Encoder, Features, FewShotMethod, Setup
+from harness.api import Clips, Encoder, Features, FewShotMethod, Film, Setup
 from harness.encoders.build import seeded
 
 SENSORS = ("acc", "gyro")
@@ -16,7 +16,10 @@ WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so
 
 
 class TinyEncoder(Encoder):
-    """A shared encoder of every output kind from one linear layer; refuses outputs that ``needs`` does not declare."""
+    """A shared encoder of every output kind from two linear layers; refuses outputs that ``needs`` does not declare.
+
+    The second layer and its norm are the last stage: they make the vector from any ``"stage:k"``.
+    """
 
     width = 16
 
@@ -24,16 +27,32 @@ class TinyEncoder(Encoder):
         super().__init__()
         self.modality, self.declared = modality, declared
         self.widths = dict.fromkeys({"vector", "sequence", "map", *declared}, self.width)
+        self.grid = (4, 2, 2) if modality == "video" else (4, 1, 1)
         self.linear = nn.Linear(3 if modality == "video" else 4 * len(SENSORS), self.width)
+        self.last = nn.Conv3d(self.width, self.width, 1)
+        self.norm = nn.GroupNorm(1, self.width)
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
         undeclared = [name for name in outputs if name not in self.declared]
         if undeclared:
             raise ValueError(f"asks the encoder for {undeclared[0]!r}, which needs.outputs does not declare")
-        places: Tensor = torch.tanh(self.linear(self._places(clips))).movedim(-1, 1)  # (B, D, t, h, w)
+        stage: Tensor = torch.tanh(self.linear(self._places(clips))).movedim(-1, 1)  # (B, D, t, h, w)
+        places = self._last_stage(stage)
         sequence = places.mean(dim=(3, 4)).transpose(1, 2)
-        known = {"sequence": sequence, "vector": sequence.mean(dim=1)}
-        return {name: known.get(name, places) for name in outputs}
+        known = {"sequence": sequence, "vector": sequence.mean(dim=1), "map": places}
+        return {name: known.get(name, stage) for name in outputs}
+
+    def tail(self, stage: str, value: Tensor, film: Film | None = None) -> Tensor:
+        return self._last_stage(value, film).mean(dim=(2, 3, 4))
+
+    def film_widths(self, stage: str) -> tuple[int, ...]:
+        return (self.width,)
+
+    def _last_stage(self, value: Tensor, film: Film | None = None) -> Tensor:
+        normed: Tensor = self.norm(self.last(value))
+        for gamma, beta in film or ():
+            normed = gamma[:, :, None, None, None] * normed + beta[:, :, None, None, None]
+        return value + normed
 
     def _places(self, clips: Clips) -> Tensor:
         if self.modality == "video":

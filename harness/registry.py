@@ -19,9 +19,14 @@ from harness.api import FewShotMethod
 from harness.errors import HarnessError, nearest
 
 BUILT_IN = {
+    "can": "baselines.can:CAN",
+    "cnaps": "baselines.cnaps:CNAPs",
+    "linear_probe": "baselines.linear_probe:LinearProbe",
+    "mastaf": "baselines.mastaf:MASTAF",
     "protonet": "baselines.protonet:ProtoNet",
     "random": "baselines.random:Random",
     "sensor_nn": "baselines.sensor_nn:SensorNearestNeighbour",
+    "trx": "baselines.trx:TRX",
 }
 GROUP = "mmact_oneshot.methods"
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, Needs, Setup, fuse_vectors
+from harness.api import Features, FewShotMethod, Needs, Setup
+from harness.encoders.fusion import Fusion
 
 
 class CosinePrototypes(FewShotMethod):
@@ -28,13 +29,13 @@ class CosinePrototypes(FewShotMethod):
     def __init__(self, setup: Setup, *, temperature: float = 10.0) -> None:
         super().__init__(setup)
         # Parameters must be attributes (not hidden in lists) and each must receive a gradient from `loss`.
-        self.linear = nn.Linear(setup.width("vector"), 128)
+        self.fusion = Fusion(setup, "vector")  # all modalities in one tensor; the same way for every method
+        self.linear = nn.Linear(self.fusion.width, 128)
         self.log_scale = nn.Parameter(torch.tensor(temperature).log())
 
     def embed(self, encoded: Features) -> Features:
         """Each clip alone, (B, ...) -> (B, ...): no statistics over the batch, for clips are embedded once and kept."""
-        fused = fuse_vectors(encoded, self.setup.modalities)  # an absent modality counts as zero
-        return {"vector": F.normalize(self.linear(fused).float(), dim=-1)}
+        return {"vector": F.normalize(self.linear(self.fusion(encoded)).float(), dim=-1)}
 
     def score(self, support: Features, query: Features) -> Tensor:
         """Many episodes at once: support (E, way, shot, D), query (E, Q, D) -> (E, Q, way), higher is better."""

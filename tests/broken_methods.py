@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Setup, Targets, fuse_vectors
+from harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Setup, Targets
+from harness.encoders.fusion import Fusion
 
 
 class Honest(FewShotMethod):
@@ -14,10 +15,11 @@ class Honest(FewShotMethod):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self.linear = nn.Linear(setup.width("vector"), 8)
+        self.fusion = Fusion(setup, "vector", normalise=False)
+        self.linear = nn.Linear(self.fusion.width, 8)
 
     def embed(self, encoded: Features) -> Features:
-        return {"vector": self.linear(fuse_vectors(encoded, self.setup.modalities))}
+        return {"vector": self.linear(self.fusion(encoded))}
 
     def score(self, support: Features, query: Features) -> Tensor:
         return -torch.cdist(query["vector"], support["vector"].mean(dim=2))
@@ -179,7 +181,8 @@ class BuiltAnyway(Honest):
         nn.Module.__init__(self)
         self.setup = setup
         self.encoders = nn.ModuleDict(dict(setup.encoders))
-        self.linear = nn.Linear(setup.width("vector"), 8)
+        self.fusion = Fusion(setup, "vector", normalise=False)
+        self.linear = nn.Linear(self.fusion.width, 8)
 
 
 class NoScalar(Honest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,17 @@ from tests.broken_methods import BROKEN, DeclaredTransductive, HiddenParameter, 
 from tests.conftest import SuiteOf
 
 TEMPLATE = str(Path(__file__).parents[1] / "methods" / "template.py")
+
+
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("cnaps", {"classifier": "mahalanobis"}),
+    ("cnaps", {"classifier": "mahalanobis", "scalar_covariance": True}),
+    ("mastaf", {"skip_norm_of_one_query": True}),
+    ("mastaf", {"global_loss": 0.0}),
+    ("can", {"global_loss": 0.0, "normalise": False}),
+    ("protonet", {"global_loss": 2.0, "projection": 8}),
+    ("trx", {"cardinalities": (2,), "width": 16}),
+]
 
 
 def failed(findings: list[Finding]) -> dict[str, str]:
@@ -28,6 +40,12 @@ def test_every_registered_method_conforms(name: str, modalities: tuple[str, ...]
     assert failed(findings) == {}
     applies = set(modalities) <= set(method.needs.modalities)
     assert [f.name for f in findings] == ["applies", *(CHECKS if applies else ())]
+
+
+@pytest.mark.parametrize("modalities", MODALITIES, ids="+".join)
+@pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
+def test_every_variant_conforms(name: str, settings: dict[str, Any], modalities: tuple[str, ...]) -> None:
+    assert failed(check_method(load_method(name), modalities, settings)) == {}
 
 
 def test_an_honest_method_passes_every_check() -> None:

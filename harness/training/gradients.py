@@ -51,8 +51,11 @@ def backward(
 def backward_through_head(method: FewShotMethod, encoded: Features, batch: EpisodeBatch, device: Device) -> LossTerms:
     """Loss terms of a step from encoded clips, with their sum pulled back to whatever requires a gradient."""
     with device.autocast():
-        support, query = batch.split(method.embed(encoded))
-        terms = method.loss(support, query, batch.targets)
+        embedded = method.embed(encoded)
+    # distances, softmax and loss in float32, as in evaluation
+    embedded = {name: value.float() if value.is_floating_point() else value for name, value in embedded.items()}
+    support, query = batch.split(embedded)
+    terms = method.loss(support, query, batch.targets)
     torch.stack([term.float() for term in terms.values()]).sum().backward()
     return {name: term.detach() for name, term in terms.items()}
 

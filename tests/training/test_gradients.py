@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Targets, fuse_vectors
+from harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Targets
 from harness.encoders.build import build_encoder, seeded
+from harness.encoders.fusion import Fusion
 from harness.input import ClipSource
 from harness.task import Task
 from harness.training.batches import EpisodeBatch, episode_batch
@@ -22,12 +23,13 @@ class NormalisedHead(FewShotMethod):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self.linear = nn.Linear(setup.width("vector"), 8)
+        self.fusion = Fusion(setup, "vector", normalise=False)
+        self.linear = nn.Linear(self.fusion.width, 8)
         self.norm = nn.BatchNorm1d(8)
         self.classes = nn.Linear(8, setup.base_classes)
 
     def embed(self, encoded: Features) -> Features:
-        return {"vector": self.norm(self.linear(fuse_vectors(encoded, self.setup.modalities)))}
+        return {"vector": self.norm(self.linear(self.fusion(encoded)))}
 
     def score(self, support: Features, query: Features) -> Tensor:
         return -torch.cdist(query["vector"], support["vector"].mean(dim=2)).square()
