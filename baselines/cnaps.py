@@ -58,7 +58,7 @@ class CNAPs(FewShotMethod):
         super().__init__(setup)
         self.task_encoder, self.film = nn.ModuleDict(), nn.ModuleDict()
         for name, encoder in setup.encoders.items():
-            widths = encoder.film_widths(STAGE)
+            widths = encoder.film_widths(STAGE) if STAGE in encoder.widths else ()
             if not widths:
                 raise NotApplicable(f"the {name} encoder has no normalisation layer to modulate after {STAGE}")
             stage = encoder.widths[STAGE]

@@ -115,8 +115,7 @@ class CrossTransformer(nn.Module):
         Returns:
             (E, K, M, R), summing to 1 over M. Class first, so that nothing has to be copied on the way.
         """
-        logits = _pairs(support, query) / math.sqrt(query.shape[-1])
-        return torch.softmax(logits, dim=2)
+        return torch.softmax(_pairs(support, query / math.sqrt(query.shape[-1])), dim=2)
 
     def forward(self, support: Features, query: Features) -> Tensor:
         """Scores (E, Q, K) from leaves (E, K, N, T, c, H) and (E, Q, T, c, H)."""
@@ -129,7 +128,7 @@ class CrossTransformer(nn.Module):
         products = _pairs(support_values, query_values.flatten(1, 2))
         gram = support_values @ support_values.transpose(2, 3)
         # a' G a - 2 a . (v v'), summed over the support tuples and over the tuples of a query
-        rest = torch.baddbmm(products.flatten(0, 1), gram.flatten(0, 1), attention.flatten(0, 1), beta=-2)
+        rest = products.flatten(0, 1).baddbmm_(gram.flatten(0, 1), attention.flatten(0, 1), beta=-2)
         distance = (rest.view_as(attention) * attention).unflatten(3, (queries, -1)).sum(dim=(2, 4))
         own = query_values.square().sum(dim=(2, 3))
         total: Tensor = own[:, :, None] + distance.transpose(1, 2)

@@ -6,33 +6,41 @@ What is already recorded is not done again, and what was cut off continues from 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness.api import Encoder, FewShotMethod, NotApplicable, Setup
+from harness.api import FewShotMethod, NotApplicable
 from harness.device import Device
-from harness.encoders.build import seeded
 from harness.episodes.suites import SUITES
 from harness.errors import DivergedError, HarnessError
 from harness.evaluation.evaluate import evaluate_suite
-from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
-from harness.input import ClipSource
-from harness.jobs import Job, bare_setup, plan_jobs
+from harness.evaluation.features import embed_clips
+from harness.jobs import Job, plan_jobs
 from harness.progress import Silent, Watcher
-from harness.protocol import Settings, digest
+from harness.protocol import Settings, digest, weights_of
 from harness.provenance import provenance
-from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
+from harness.records import EvaluationRecord, RecordFolder, SearchRecord, SkippedRecord, TrainingRecord
+from harness.search import RateSearch
 from harness.task import Task
+from harness.trainer import Own, Trainer
 from harness.training.checkpoint import load_weights, save_weights
 from harness.training.curves import curve_log
-from harness.training.fit import fit
+from harness.training.fit import Curves
 from harness.training.loop import Trained
 from harness.training.shared_encoder import SharedEncoders
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A training, the learning rate that it had (None: nothing was trained), and the search behind the rate."""
+
+    trained: Trained
+    learning_rate: float | None = None
+    search: SearchRecord | None = None
 
 
 class Benchmark:
@@ -53,6 +61,8 @@ class Benchmark:
         self.watcher: Watcher = watcher or Silent()
         self.records = RecordFolder(out / "records")
         self.shared = SharedEncoders(task, out / "encoders", device, self.watcher, self._curves, force)
+        self.trainer = Trainer(task, self.shared, device, self.watcher, self._curves)
+        self.search = RateSearch(self.trainer, self.records, out / "checkpoints", force)
         self.jobs = plan_jobs(task, device.precision)
 
     @property
@@ -105,7 +115,7 @@ class Benchmark:
         )
 
     def _run(self, job: Job, suites: tuple[str, ...]) -> None:
-        method, encoders = self._build(job)
+        method, encoders = self.trainer.build(job)
         weights = self.out / "checkpoints" / f"{job.id}.safetensors"
         if (
             job.regime != "untrained"
@@ -113,77 +123,44 @@ class Benchmark:
             and self.records.has(TrainingRecord, job.id)
             and not self.force
         ):
-            load_weights(weights, _Own(method, job.regime))
+            load_weights(weights, Own(method, job.regime))
         else:
-            state_file = self.out / "checkpoints" / f"{job.id}.state"
-            if self.force:
-                state_file.unlink(missing_ok=True)
-            trained = self._train(job, method, state_file)
+            outcome = self._train(job, method)
             if job.regime != "untrained":
-                save_weights(weights, _Own(method, job.regime).state_dict(), {"training": job.id})
-            self.records.write(self._record(job, method, encoders, trained))
+                save_weights(weights, Own(method, job.regime).state_dict(), {"training": job.id})
+            self.records.write(self._record(job, method, encoders, outcome))
+            self.search.release(job)
         method.to(self.device.torch).eval()
-        encoded = self._encoded(job, method, "novel")
+        encoded = self.trainer.encoded(job, method, "novel")
         embedded = embed_clips(method, encoded, self.device)
         costs = {"encode": round(encoded.seconds, 3), "embed": round(embedded.seconds, 3)}
         for suite in suites:
             evaluate_suite(method, embedded, self.task, suite, job.id, self.records, self.device, costs)
 
-    def _build(self, job: Job) -> tuple[FewShotMethod, dict[str, dict[str, Any]]]:
-        """The method on its shared encoders. Raises NotApplicable."""
-        for modality in job.row.modalities:
-            if not self.task.has(modality):
-                raise NotApplicable(f"no clip of this data set has {modality}")
-        encoders: dict[str, Encoder] = {}
-        notes: dict[str, dict[str, Any]] = {}
-        if job.method.needs.outputs:
-            for modality in job.row.modalities:
-                encoders[modality], notes[modality] = self.shared.trained(modality, job.seed, job.regimen)
-                encoders[modality].requires_grad_(job.regime == "tuned")
-        bare = bare_setup(self.task, job.row, job.regimen)
-        with seeded(job.seed, "head", job.label):
-            method = job.method(Setup(**{**vars(bare), "encoders": encoders}), **job.method_settings)
-        return method, notes
-
-    def _train(self, job: Job, method: FewShotMethod, state_file: Path) -> Trained:
-        if not any(parameter.requires_grad for parameter in method.parameters()):
-            return Trained()
-        source: ClipSource | FeatureTable
-        if job.regime == "frozen":
-            roles = job.regimen.classes if "validation" in job.regimen.classes else f"{job.regimen.classes}+validation"
-            source = self._encoded(job, method, roles)
-        else:
-            source = ClipSource(self.task.store, self.settings.input, job.row.modalities)
-        return fit(
-            method,
-            self.task,
-            self.settings.budget(job.regime),
-            job.regimen,
-            source,
-            device=self.device,
-            seed=job.seed,
-            state_file=state_file,
-            title=f"{job.label}, {job.row.modality_label}, {job.regime}, seed {job.seed}",
-            watcher=self.watcher,
-            curves=self._curves(job.id),
-        )
-
-    def _encoded(self, job: Job, method: FewShotMethod, role: str) -> FeatureTable:
-        """Encoded clips of a role: shared where the encoders are frozen, the method's own otherwise."""
-        if job.regime == "frozen" and _default_encode(method):
-            tables = [
-                self.shared.features(modality, job.seed, job.regimen, method.needs.outputs, role)
-                for modality in job.row.modalities
-            ]
-            return reduce(FeatureTable.joined, tables)
-        source = ClipSource(self.task.store, self.settings.input, job.row.modalities)
-        method.eval()
-        return encode_clips(method.encode, source, self.task.role_rows(role), self.device, self.settings.batch)
+    def _train(self, job: Job, method: FewShotMethod) -> _Outcome:
+        """Train a method that was just built, at the learning rate that was given or is found now."""
+        if job.budget is None or not any(parameter.requires_grad for parameter in method.parameters()):
+            return _Outcome(Trained())
+        state_file = self.out / "checkpoints" / f"{job.id}.state"
+        if self.force:
+            state_file.unlink(missing_ok=True)
+        found = self.search.chosen(job)
+        rate = job.budget.learning_rate
+        if found is not None and found.best is not None:
+            rate = found.best.learning_rate
+            taken = self.search.take(job, found, method)
+            if taken is not None:
+                return _Outcome(taken, rate, found)
+        title = f"{job.title}, seed {job.seed}"
+        trained = self.trainer.train(job, method, job.budget.at(rate), state_file=state_file, title=title, name=job.id)
+        return _Outcome(trained, rate, found)
 
     def _record(
-        self, job: Job, method: FewShotMethod, encoders: dict[str, dict[str, Any]], trained: Trained
+        self, job: Job, method: FewShotMethod, encoders: dict[str, dict[str, Any]], outcome: _Outcome
     ) -> TrainingRecord:
         task, manifest = self.task, self.task.store.manifest
+        trained, search = outcome.trained, outcome.search
+        weights = {modality: weights_of(job.settings, modality) for modality in encoders}
         volatile = {name: note["volatile"] for name, note in encoders.items()}
         return TrainingRecord(
             id=job.id,
@@ -195,11 +172,15 @@ class Benchmark:
             transductive=method.transductive,
             method_settings=job.method_settings,
             seed=job.seed,
-            preset=task.settings.preset,
-            recipe=task.settings.recipe,
-            settings=task.settings.model_dump(mode="json", exclude={"rows", "seeds", "suites"}),
+            preset=job.settings.preset,
+            recipe=job.settings.recipe,
+            settings=_without_folders(job.settings),
             training_digest=digest(job.protocol),
             training_protocol=job.protocol,
+            learning_rate=outcome.learning_rate,
+            search=None if search is None else search.id,
+            tried=[] if search is None else [(trial.learning_rate, trial.accuracy) for trial in search.trials],
+            external_data=tuple(f"{file['name']} sha256:{file['sha256']}" for file in weights.values() if file),
             data={
                 "layout": manifest["layout"],
                 "digest": task.data_digest,
@@ -228,26 +209,15 @@ class Benchmark:
             },
         )
 
-    def _curves(self, name: str) -> Callable[[int, dict[str, float]], None]:
+    def _curves(self, name: str) -> Curves:
         return curve_log(self.out / "tensorboard" / name)
 
 
-class _Own(torch.nn.Module):
-    """The part of a method that its checkpoint holds: all of it, or all but the shared encoders where frozen."""
-
-    def __init__(self, method: FewShotMethod, regime: str) -> None:
-        super().__init__()
-        for name, module in method.named_children():
-            if name != "encoders" or regime == "tuned":
-                self.add_module(name, module)
-        for name, parameter in method.named_parameters(recurse=False):
-            self.register_parameter(name, parameter)
-        for name, buffer in method.named_buffers(recurse=False):
-            self.register_buffer(name, buffer)
-
-
-def _default_encode(method: FewShotMethod) -> bool:
-    return type(method).encode is FewShotMethod.encode
+def _without_folders(settings: Settings) -> dict[str, Any]:
+    """The settings of a row as they are recorded: files by their names, wherever they lie."""
+    content = settings.model_dump(mode="json", exclude={"rows", "seeds", "suites"})
+    content["video_encoder"]["weights"] = Path(settings.video_encoder.weights).name
+    return content
 
 
 def _peak_memory(device: Device) -> int:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.api import Clips, Encoder
+from harness.budget import Budget
 from harness.data.store import MANIFEST, expected_bytes
 from harness.device import Device
 from harness.encoders.build import build_encoder
-from harness.protocol import Budget, Settings
+from harness.jobs import Job
+from harness.protocol import Settings
 
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
@@ -22,13 +24,23 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Cost:
-    """Hours of training and encoding, clips that pass an encoder, bytes of the store, measured rates."""
+    """Hours of training and encoding, clips that pass an encoder, bytes of the store, measured rates, and the
+    trainings that searches of learning rates add."""
 
     hours: float
     clips: int
     disk_bytes: int
     prepared: bool
     rates: str
+    trials: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Clips that pass one encoder forward and backward, and forward alone."""
+
+    trained: int
+    encoded: int
 
 
 def training_clips(settings: Settings, budget: Budget) -> int:
@@ -38,32 +50,64 @@ def training_clips(settings: Settings, budget: Budget) -> int:
 
 def estimate(benchmark: Benchmark) -> Cost:
     """Time each encoder on a small random batch and multiply; heads on frozen features count as nothing."""
-    task, settings = benchmark.task, benchmark.settings
+    task = benchmark.task
     todo = [job for job in benchmark.jobs if benchmark.todo(job)]
+    searches = pending_searches(benchmark, todo)
     seconds, clips, rates = 0.0, 0, []
-    validation = len(task.role_rows("validation")) * settings.tuning.looks
     for modality in ("video", "sensors"):
-        jobs = [job for job in todo if modality in job.row.modalities and job.method.needs.outputs]
-        if not jobs:
-            continue
-        train_rate, encode_rate = measured_rates(modality, settings, tuple(task.store.sensors), benchmark.device)
-        rates.append(f"{modality} {train_rate:.0f} clips/s")
-        shared = {(job.seed, job.regimen.name) for job in jobs}
-        tuned = [job for job in jobs if job.regime == "tuned"]
-        trained = len(shared) * training_clips(settings, settings.encoder_training)
-        trained += len(tuned) * training_clips(settings, settings.tuning)
-        encoded = len(shared) * (len(task.clips) + validation) + len(tuned) * (
-            validation + len(task.role_rows("novel"))
-        )
-        seconds += trained / train_rate + encoded / encode_rate
-        clips += trained + encoded
+        alike: dict[str, list[Job]] = {}  # jobs whose encoders work alike, and so are equally fast
+        for job in todo:
+            if modality in job.row.modalities and job.method.needs.outputs:
+                spec = job.settings.video_encoder if modality == "video" else job.settings.sensor_encoder
+                alike.setdefault(f"{spec!r} {job.settings.input!r}", []).append(job)
+        for jobs in alike.values():
+            work = _work(benchmark, modality, jobs, searches)
+            settings, sensors = jobs[0].settings, tuple(task.store.sensors)
+            train_rate, encode_rate = measured_rates(modality, settings, sensors, benchmark.device)
+            which = f" ({settings.video_encoder.name}, {settings.input.frames} x {settings.input.size} px)"
+            rates.append(f"{modality}{which * (len(alike) > 1)} {train_rate:.0f} clips/s")
+            seconds += work.trained / train_rate + work.encoded / encode_rate
+            clips += work.trained + work.encoded
     return Cost(
         seconds / 3600,
         clips,
-        expected_bytes(len(task.store.clips), settings.store),
+        expected_bytes(len(task.store.clips), task.settings.store),
         (task.store.folder / MANIFEST).is_file(),
         ", ".join(rates) or "nothing",
+        sum(len(job.budget.search) for job in searches.values() if job.budget),
     )
+
+
+def pending_searches(benchmark: Benchmark, todo: list[Job]) -> dict[str, Job]:
+    """Searches of learning rates that are still to be done, each once, by name."""
+    return {job.search.row_id: job.search for job in todo if job.search and not benchmark.search.done(job)}
+
+
+def _work(benchmark: Benchmark, modality: str, jobs: list[Job], searches: dict[str, Job]) -> _Work:
+    task, shared = benchmark.task, benchmark.shared
+    validation, novel = len(task.role_rows("validation")), len(task.role_rows("novel"))
+    mine = [searches[job.search.row_id] for job in jobs if job.search and job.search.row_id in searches]
+    tried = {job.row_id: job for job in mine}
+    trained = encoded = 0
+    used: dict[str, list[Job]] = {}
+    for job in [*jobs, *tried.values()]:
+        used.setdefault(shared.name(job.settings, modality, job.seed, job.regimen), []).append(job)
+    for users in used.values():  # one encoder each
+        settings = users[0].settings
+        if settings.initialisation == "shared":
+            trained += training_clips(settings, settings.encoder_training)
+            encoded += validation * settings.encoder_training.looks
+        if any(job.regime == "frozen" for job in users):
+            encoded += len(task.clips)
+    taken_over = {job.id for job in tried.values()}  # the winning trial is the training of its seed
+    trainings = [(job, 1) for job in jobs if job.id not in taken_over]
+    trainings += [(job, len(job.budget.search)) for job in tried.values() if job.budget]
+    for job, times in trainings:
+        if job.regime == "tuned" and job.budget is not None:
+            trained += times * training_clips(job.settings, job.budget)
+            encoded += times * validation * job.budget.looks
+    encoded += novel * sum(job.regime == "tuned" for job in jobs)
+    return _Work(trained, encoded)
 
 
 def measured_rates(modality: str, settings: Settings, sensors: tuple[str, ...], device: Device) -> tuple[float, float]:

@@ -1,13 +1,15 @@
-"""From the store to what encoders see: frames drawn, cropped and resized, sensors cut and scaled.
+"""From the store to what encoders see: frames drawn and cut to squares, sensors cut and scaled.
 
 At test time everything follows a fixed rule. In training the draws come from a counter (seed, step, clip), so every
-method sees the same augmented clips in the same step, whatever the batch order or the number of workers.
+method sees the same augmented clips in the same step, whatever the batch order or the number of workers. Reading runs
+ahead on the CPU; the squares become views (:mod:`harness.augment`) on the device.
 """
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.api import Clips
+from harness.augment import Views, look
 from harness.data.store import Store
 from harness.protocol import InputSpec
 
@@ -24,7 +27,44 @@ SCALE_OF_UNIT = {
     "rad/s": 1 / 3.0,
     "rad": 1 / np.pi,
 }  # typical human motion comes out near 1
-_DRAWS = ("window_share", "window_start", "frame_offset", "crop_share", "crop_x", "crop_y", "flip")
+_DRAWS = {
+    "window_share": 1.0,
+    "window_start": 0.0,
+    "frame_offset": 0.5,
+    "crop_share": 1.0,
+    "crop_x": 0.5,
+    "crop_y": 0.5,
+    "flip": 0.0,
+    "rotation": 0.0,
+    "brightness": 1.0,
+    "contrast": 1.0,
+    "saturation": 1.0,
+    "hue": 0.0,
+}  # what is drawn for a clip -> the fixed rule: the whole performance, the middle of each part, the central square
+
+
+@dataclass(frozen=True)
+class LoadedClips:
+    """Clips as read, in main memory: all that the CPU has to do.
+
+    Attributes:
+        squares: (B, 3, T, S, S) uint8, S the store's short side, or None. Zero where the video is absent.
+        views: how each square is to be seen.
+        size: side of a view, pixels.
+        sensors, sensor_mask, present: as in :class:`harness.api.Clips`.
+    """
+
+    squares: Tensor | None
+    views: Views
+    size: int
+    sensors: dict[str, Tensor]
+    sensor_mask: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+    def to(self, device: torch.device | str) -> Clips:
+        """The clips on a device, which computes their views."""
+        clips = Clips(self.squares, self.sensors, self.sensor_mask, self.present).to(device)
+        return clips if clips.video is None else replace(clips, video=look(clips.video, self.views, self.size))
 
 
 class ClipSource:
@@ -39,25 +79,29 @@ class ClipSource:
 
     def __init__(self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4) -> None:
         self.store, self.spec, self.modalities = store, spec, modalities
+        self._side = store.spec.short_side
         self._units = {sensor["name"]: sensor["unit"] for sensor in store.manifest["sensors"]}
         self._angular = {sensor["name"] for sensor in store.manifest["sensors"] if sensor["angular"]}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
-    def load(self, rows: np.ndarray, step: tuple[int, int] | None = None) -> Clips:
+    def load(self, rows: np.ndarray, step: tuple[int, int] | None = None) -> LoadedClips:
         """Clips of the store's ``rows``.
 
         Args:
             rows: (B,) integers.
             step: (training seed, step number) for augmented clips; None for the fixed rule of evaluation.
         """
-        draws = self._draws(step)[rows] if step is not None else np.tile(self._fixed(), (len(rows), 1))
-        named = dict(zip(_DRAWS, draws.T, strict=True))
-        start, share = named["window_start"] * (1 - named["window_share"]), named["window_share"]
+        draws = self._draws(rows, step)
+        share = draws["window_share"]
+        start = draws["window_start"] * (1 - share)
         present: dict[str, Tensor] = {}
-        video, sensors, masks = None, {}, {}
+        squares, sensors, masks = None, {}, {}
         if "video" in self.modalities:
-            tasks = [self._threads.submit(self._video, *task) for task in zip(rows, draws, start, share, strict=True)]
-            video = torch.stack([task.result() for task in tasks]).float().div_(255)
+            instants = (np.arange(self.spec.frames) + draws["frame_offset"][:, None]) / self.spec.frames
+            places = start[:, None] + instants * share[:, None]
+            tasks = zip(rows, places, draws["crop_x"], draws["crop_y"], strict=True)
+            reading = [self._threads.submit(self._square, *task) for task in tasks]
+            squares = torch.stack([task.result() for task in reading])
             present["video"] = torch.from_numpy(self.store.clips["video"].to_numpy(bool)[rows])
         if "sensors" in self.modalities:
             performance = self.store.performance[rows]
@@ -66,40 +110,48 @@ class ClipSource:
                 sensors[name], masks[name] = torch.from_numpy(values), torch.from_numpy(measured)
                 present[name] = masks[name].any(dim=1)
             present["sensors"] = torch.stack([present[name] for name in self.store.sensors]).any(dim=0)
-        return Clips(video, sensors, masks, present)
+        views = Views(
+            share=draws["crop_share"],
+            x=draws["crop_x"],
+            y=draws["crop_y"],
+            mirror=draws["flip"] > 0,
+            **{name: draws[name] for name in ("rotation", "brightness", "contrast", "saturation", "hue")},
+        )
+        return LoadedClips(squares, views, self.spec.size, sensors, masks, present)
 
-    def _draws(self, step: tuple[int, int] | None) -> np.ndarray:
-        """(clips, draws) uniform numbers of one step, the same for every subset of clips."""
+    def _draws(self, rows: np.ndarray, step: tuple[int, int] | None) -> dict[str, np.ndarray]:
+        """What is drawn for the clips in one step, (B,) each; a clip's draws are the same whatever the other rows."""
+        if step is None:
+            return {name: np.full(len(rows), value) for name, value in _DRAWS.items()}
         key = int.from_bytes(hashlib.sha256(f"augment:{step}".encode()).digest()[:16], "little")
         words = np.random.Philox(key=key).random_raw(len(self.store.clips) * len(_DRAWS))
-        uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        draws: np.ndarray = uniform.reshape(-1, len(_DRAWS))
+        uniform = (words.reshape(-1, len(_DRAWS))[rows] >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        draws: dict[str, np.ndarray] = dict(zip(_DRAWS, uniform.T, strict=True))
         for name, smallest in (("window_share", self.spec.window), ("crop_share", self.spec.crop)):
-            column = _DRAWS.index(name)
-            draws[:, column] = smallest + (1 - smallest) * draws[:, column]
-        draws[:, _DRAWS.index("flip")] = self.spec.flip & (draws[:, _DRAWS.index("flip")] < 0.5)
+            draws[name] = smallest + (1 - smallest) * draws[name]
+        for name in ("rotation", "brightness", "contrast", "saturation", "hue"):  # evenly about the fixed rule
+            draws[name] = _DRAWS[name] + getattr(self.spec, name) * (2 * draws[name] - 1)
+        flip = self.spec.flip and "sensors" not in self.modalities  # a mirrored video is not what they measured
+        draws["flip"] = np.where(flip & (draws["flip"] < 0.5), 1.0, 0.0)
         return draws
 
-    @staticmethod
-    def _fixed() -> np.ndarray:
-        """The whole performance, the middle of every part, the central square, no mirror image."""
-        return np.asarray([1.0, 0.0, 0.5, 1.0, 0.5, 0.5, 0.0])
+    def _square(self, row: int, places: np.ndarray, x: float, y: float) -> Tensor:
+        """(3, T, S, S) uint8; zeros where the video is absent. A short clip repeats frames.
 
-    def _video(self, row: int, draws: np.ndarray, start: float, share: float) -> Tensor:
-        """(T, 3, S, S) uint8; zeros where the video is absent. A short clip repeats frames."""
-        size, wanted = self.spec.size, self.spec.frames
+        Args:
+            places: (T,) of the frames, shares of the performance.
+            x, y: 0..1, place in the frame of a square that has its short side.
+        """
         count, height, width = self.store.frame_shape(int(row))
         if count == 0:
-            return torch.zeros(wanted, 3, size, size, dtype=torch.uint8)
-        _, _, offset, crop, x, y, flip = draws
-        places = (start + (np.arange(wanted) + offset) / wanted * share) * count
-        frames = self.store.frames(int(row), np.minimum(places.astype(int), count - 1))
-        side = max(1, round(crop * min(height, width)))
+            return torch.zeros(3, self.spec.frames, self._side, self._side, dtype=torch.uint8)
+        frames = self.store.frames(int(row), np.minimum((places * count).astype(int), count - 1))
+        side = min(height, width)
         top, left = round(y * (height - side)), round(x * (width - side))
         square = torch.from_numpy(frames[:, top : top + side, left : left + side]).permute(0, 3, 1, 2)
-        if side != size:
-            square = F.interpolate(square, (size, size), mode="bilinear", antialias=True)
-        return square.flip(-1) if flip else square
+        if side != self._side:  # recorded with fewer pixels than the store keeps
+            square = F.interpolate(square, (self._side, self._side), mode="bilinear", antialias=True)
+        return square.transpose(0, 1)
 
     def _sensor(
         self, name: str, performance: np.ndarray, start: np.ndarray, share: np.ndarray

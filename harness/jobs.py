@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.api import FewShotMethod, NotApplicable, Setup
-from harness.protocol import Regimen, Row, digest, regimen_of, training_protocol
+from harness.budget import Budget
+from harness.errors import HarnessError
+from harness.protocol import (
+    HEADLINE_REGIMEN,
+    SEARCH_SEED,
+    Regimen,
+    Row,
+    Settings,
+    digest,
+    regimen_of,
+    training_protocol,
+    weights_of,
+)
 from harness.registry import check_settings, load_method, method_label, method_source
 from harness.task import Task
 
@@ -17,22 +28,52 @@ class Job:
     """One row with one seed under one regimen, and the suites it is scored on.
 
     Attributes:
-        id: file name of its records; ends in a digest of everything that decides the result.
+        settings: that hold for the row, its own changes included.
         regime: "frozen", "tuned" or, for a method without parameters, "untrained".
         protocol: what must be equal in rows that are ranked together.
+        search: the job that learning rates are tried for, which is the row with the search seed under the headline
+            regimen; None where the learning rate is given.
     """
 
     row: Row
+    settings: Settings
     seed: int
     regimen: Regimen
     suites: tuple[str, ...]
-    id: str
     label: str
     regime: str
     method: type[FewShotMethod]
     method_settings: dict[str, Any]
     method_source: str
     protocol: dict[str, Any]
+    search: Job | None = None
+
+    @property
+    def id(self) -> str:
+        """File name of its records; ends in a digest of everything that decides the result."""
+        return f"{self._name}-{self.regimen.name}-s{self.seed}-{self._key(self.seed)}"
+
+    @property
+    def row_id(self) -> str:
+        """The same for all its seeds."""
+        return f"{self._name}-{self._key()}"
+
+    @property
+    def title(self) -> str:
+        """For a reader who watches the run."""
+        return f"{self.label}, {self.row.modality_label}, {self.regime}"
+
+    @property
+    def budget(self) -> Budget | None:
+        """Of its training; None where nothing is trained."""
+        return None if self.regime == "untrained" else self.settings.budget(self.regime)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.label}-{self.row.modality_label}-{self.regime}"
+
+    def _key(self, *more: object) -> str:
+        return digest([self.protocol, self.label, self.method_source, self.method_settings, *more])[:8]
 
 
 def plan_jobs(task: Task, precision: str) -> list[Job]:
@@ -42,7 +83,7 @@ def plan_jobs(task: Task, precision: str) -> list[Job]:
         precision: in which the encoders and heads run.
 
     Raises:
-        HarnessError: an unknown method, or a setting that it does not have.
+        HarnessError: an unknown method, a setting that it does not have, or an encoder that nothing ever trains.
     """
     settings = task.settings
     regimens = {regimen_of(suite): None for suite in settings.suites}
@@ -51,31 +92,47 @@ def plan_jobs(task: Task, precision: str) -> list[Job]:
     for seed in settings.seeds:
         for row in settings.rows:
             for regimen in regimens:
-                for job in _jobs_of(task, row, seed, regimen, common):
-                    jobs.setdefault(job.id, job)
+                job = _job(task, row, seed, regimen, common)
+                if job.regime == "untrained" and seed != settings.seeds[0]:
+                    continue  # nothing of it depends on the seed
+                if job.budget is not None and job.budget.search:
+                    job = replace(job, search=_job(task, row, SEARCH_SEED, HEADLINE_REGIMEN, common))
+                jobs.setdefault(job.id, job)
     return list(jobs.values())
 
 
-def _jobs_of(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, str]) -> Iterator[Job]:
-    settings = task.settings
+def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, str]) -> Job:
+    settings = task.settings.for_row(row)
     method = load_method(row.method)
     chosen = check_settings(method, row.settings, where=f"row {row.method}")
     trained, shared = has_parameters(method, row, regimen, task, chosen), bool(method.needs.outputs)
-    if not trained and seed != settings.seeds[0]:
-        return  # nothing of it depends on the seed
     if not shared:  # there is no shared encoder to freeze: the whole method is trained, or nothing is
         row = row.model_copy(update={"regime": "tuned"})
-    regime, seed = (row.regime, seed) if trained else ("untrained", 0)
-    source = method_source(row.method)
+    elif row.regime == "frozen" and settings.initialisation == "fresh":
+        for modality in row.modalities:
+            if not weights_of(settings, modality):
+                raise HarnessError(
+                    f"the {modality} encoder would be frozen in its random initial state.",
+                    where=f"row {row.method}",
+                    remedy='Name its weights, or choose regime = "tuned" or initialisation = "shared".',
+                )
     protocol = training_protocol(settings, row, regimen, common, shared=shared)
     if not trained:
         kept = ("code", *common, "input", "store", "modalities")
         protocol = {name: protocol[name] for name in kept} | {"training": None}
-    label = method_label(row.method)
-    key = digest([protocol, label, source, chosen, seed])[:8]
-    name = f"{label}-{row.modality_label}-{regime}-{regimen.name}-s{seed}-{key}"
-    suites = tuple(suite for suite in settings.suites if regimen_of(suite) == regimen)
-    yield Job(row, seed, regimen, suites, name, label, regime, method, chosen, source, protocol)
+    return Job(
+        row=row,
+        settings=settings,
+        seed=seed if trained else 0,
+        regimen=regimen,
+        suites=tuple(suite for suite in task.settings.suites if regimen_of(suite) == regimen),
+        label=method_label(row.method),
+        regime=row.regime if trained else "untrained",
+        method=method,
+        method_settings=chosen,
+        method_source=method_source(row.method),
+        protocol=protocol,
+    )
 
 
 def has_parameters(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.data.layouts import index
 from harness.data.prepare import is_prepared, prepare
-from harness.data.splits import SPLIT_OF_LAYOUT, clip_list, load_split
+from harness.data.splits import SPLIT_OF_LAYOUT, Split, clip_list, load_split
 from harness.data.store import MANIFEST, Store, open_store, planned_store
 from harness.errors import HarnessError
 from harness.progress import Watcher
@@ -52,8 +52,16 @@ def open_task(
         store,
         chosen,
         clip_list(chosen, store.manifest["generated"], store.clips, str(store.manifest["layout"])),
-        settings,
+        _facing(settings, chosen, watcher),
     )
+
+
+def _facing(settings: Settings, split: Split, watcher: Watcher) -> Settings:
+    """The settings, without mirror images where a class of the split depends on direction."""
+    if not (settings.input.flip and split.directional):
+        return settings
+    watcher.note(f"input.flip is off for split {split.name}: {split.directional}")
+    return settings.model_copy(update={"input": settings.input.model_copy(update={"flip": False})})
 
 
 def _prepared(

@@ -13,15 +13,18 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from harness.budget import Budget as Budget
 from harness.errors import HarnessError, nearest
+from harness.overrides import apply_override, names_at
 
-PRESETS = ("quick", "standard", "full")
+PRESETS = ("quick", "standard", "full", "published")
 Modality = Literal["video", "sensors"]
 
 
@@ -53,15 +56,30 @@ class InputSpec(_Frozen):
     )
     crop: float = Field(0.8, gt=0, le=1, description="smallest share of the short side that a training crop covers")
     window: float = Field(0.85, gt=0, le=1, description="smallest share of a performance that a training clip covers")
-    flip: bool = Field(False, description="mirror half of the training clips; wrong where a class depends on direction")
+    flip: bool = Field(
+        False,
+        description="mirror half of the training clips; only where no class of the split depends on direction, and "
+        "only videos used without sensors, because a mirrored video shows them on the wrong side",
+    )
+    rotation: float = Field(5, ge=0, le=180, description="largest turn of a training clip, degrees either way")
+    brightness: float = Field(0.2, ge=0, le=1, description="largest relative change of a training clip's brightness")
+    contrast: float = Field(0.2, ge=0, le=1, description="largest relative change of a training clip's contrast")
+    saturation: float = Field(0.2, ge=0, le=1, description="largest relative change of a training clip's saturation")
+    hue: float = Field(0, ge=0, le=0.5, description="largest shift of a training clip's hue, share of the circle")
 
 
 class VideoEncoderSpec(_Frozen):
-    """A timm 2-D network applied to every frame."""
+    """A network over the frames of a clip: 2-D on each of them, 3-D, or a space-time transformer."""
 
-    name: str = "resnet10t"
-    arguments: dict[str, Any] = Field(default_factory=dict, description="passed on to timm.create_model")
-    norm: Literal["group", "frozen-batch"] = "group"
+    name: str = Field("resnet10t", description="of timm; or r3d_18, r3d_34, r3d_50, r2plus1d_18, space_time_vit")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="passed on to the network's constructor")
+    weights: str = Field("", description="file of released weights; empty: trained from scratch")
+    norm: Literal["group", "frozen-batch"] = Field(
+        "group", description="in the place of BatchNorm, or BatchNorm held at the weights' statistics"
+    )
+    pixel_norm: Literal["imagenet", "kinetics", "torchvision-video", "none"] = Field(
+        "imagenet", description="mean and deviation that the weights expect; kinetics: those of 3D-ResNets"
+    )
     background: Literal["keep", "subtract"] = Field("keep", description="subtract the mean frame of the clip, or not")
     pooling: Literal["mean", "dynamics"] = Field("mean", description="over time: means, or what differs from the mean")
     segments: int = Field(2, ge=1, description="the vector concatenates the means of this many parts of the clip")
@@ -75,26 +93,16 @@ class SensorEncoderSpec(_Frozen):
     segments: int = Field(2, ge=1)
 
 
-class Budget(_Frozen):
-    """Episodic optimisation with selection on the validation suite."""
-
-    steps: int = Field(75, ge=1)
-    episodes_per_step: int = Field(4, ge=1)
-    queries: int = Field(2, ge=1, description="per class, in training episodes")
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    warmup: float = Field(0.1, ge=0, le=1, description="share of the steps")
-    looks: int = Field(5, ge=1, description="evenly spaced evaluations on validation episodes")
-    micro_batch: int = Field(0, ge=0, description="clips encoded at a time in training; 0: all. Same gradients")
-
-
 class Row(_Frozen):
     """One row of the table: a method, what it sees and what of it is trained."""
 
     method: str
     modalities: tuple[Modality, ...]
     regime: Literal["frozen", "tuned"] = Field("frozen", description="shared encoders frozen, or trained with the head")
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict, description="of the method")
+    changes: dict[str, Any] = Field(
+        default_factory=dict, description="settings of the run that are others in this row (published recipe only)"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Row:
@@ -107,11 +115,19 @@ class Row(_Frozen):
         return "both" if len(self.modalities) == 2 else self.modalities[0]
 
 
+ROW_SETTINGS = ("initialisation", "input", "video_encoder", "sensor_encoder", "encoder_training", "training", "tuning")
+
+
 class Settings(_Frozen):
     """All settings of a run."""
 
     preset: str
-    recipe: Literal["matched", "published"] = "matched"
+    recipe: Literal["matched", "published"] = Field(
+        "matched", description="the same conditions for every row, or in each row those of its paper"
+    )
+    initialisation: Literal["shared", "fresh"] = Field(
+        "shared", description="encoders trained beforehand for all rows, or in their own initial state or weights"
+    )
     way: int = Field(5, ge=2)
     shot: int = Field(1, ge=1)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
@@ -134,20 +150,65 @@ class Settings(_Frozen):
 
     @model_validator(mode="after")
     def _fitting(self) -> Settings:
-        """Refuse an input that the store cannot give, or that is too short to pool."""
+        """Refuse an input that the store cannot give or that is too short to pool, and encoders that learn nothing."""
         if self.store.frames < self.input.frames or self.store.short_side < self.input.size:
             raise ValueError(
                 "the store keeps fewer frames or pixels than the input wants: raise store.frames, store.short_side"
             )
         if self.video_encoder.segments > self.input.frames:
             raise ValueError("video_encoder.segments exceeds input.frames")
+        if self.video_encoder.pooling == "dynamics" and self.video_encoder.segments == 1:
+            raise ValueError(
+                "video_encoder.pooling = dynamics takes off the mean over the clip, so that a single segment "
+                "has a mean of zero: raise video_encoder.segments"
+            )
+        if self.video_encoder.norm == "frozen-batch" and not self.video_encoder.weights:
+            raise ValueError(
+                "video_encoder.norm = frozen-batch normalises by the statistics of released weights: name a file in "
+                "video_encoder.weights, or choose group"
+            )
         if self.sensor_encoder.segments > self.input.sensor_length >> self.sensor_encoder.blocks:
             raise ValueError("sensor_encoder.segments exceeds the length that its blocks leave of input.sensor_length")
+        return self
+
+    @model_validator(mode="after")
+    def _fair(self) -> Settings:
+        """Refuse what the recipe does not allow."""
+        if self.encoder_training.search:
+            raise ValueError("encoder_training has no search: learning rates are searched for heads")
+        if self.recipe == "matched":
+            if self.initialisation != "shared":
+                raise ValueError("the matched recipe starts from shared encoders: initialisation must be 'shared'")
+            for row in self.rows:
+                if row.changes:
+                    raise ValueError(f"row {row.method}: a matched row has no changes of its own")
         return self
 
     def budget(self, regime: str) -> Budget:
         """The budget of a row's training."""
         return self.tuning if regime == "tuned" else self.training
+
+    def for_row(self, row: Row, where: str = "") -> Settings:
+        """The settings that hold for a row: the run's, with the row's own changes.
+
+        Raises:
+            HarnessError: an unknown setting (with the nearest right name), a wrong value, or a setting that is the
+                same for all rows of a run; the row is named.
+        """
+        if not row.changes:
+            return self
+        where = f"{where}{', ' * bool(where)}row {row.method}"
+        content = self.model_dump(exclude={"rows"})
+        for name, value in row.changes.items():
+            if name in content and name not in ROW_SETTINGS:
+                raise HarnessError(f"{name!r} is the same for all rows of a run.", where=where)
+            if isinstance(value, Mapping) and isinstance(content.get(name), Mapping):
+                value = {**content[name], **value}
+            content[name] = value
+        settings = parse_settings(content, where)
+        if settings.input.flip != self.input.flip:  # it is off where a class of the split depends on left and right
+            raise HarnessError("'input.flip' is the same for all rows of a run.", where=where)
+        return settings
 
 
 def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
@@ -170,20 +231,20 @@ def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise HarnessError(f"not TOML ({error}).", where=where) from error
     for override in overrides:
-        _apply(content, override)
+        apply_override(content, override, Settings)
     return parse_settings(content, where)
 
 
 def parse_settings(content: Mapping[str, Any], where: str) -> Settings:
     """Validate settings; the error names the setting and the nearest right name."""
     try:
-        return Settings.model_validate(content)
+        settings = Settings.model_validate(content)
     except ValidationError as error:
         # a mistyped name also leaves the right one missing: the typing error is the one to tell
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         path = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            remedy = nearest(path.rpartition(".")[2], _known(first["loc"][:-1]))
+            remedy = nearest(path.rpartition(".")[2], names_at(Settings, first["loc"][:-1]))
             raise HarnessError(f"no setting {path!r}.", where=where, remedy=remedy) from error
         if not path:  # settings that do not fit together
             raise HarnessError(f"{first['msg'].removeprefix('Value error, ')}.", where=where) from error
@@ -191,6 +252,9 @@ def parse_settings(content: Mapping[str, Any], where: str) -> Settings:
             f"setting {path!r}: {first['msg'].removeprefix('Value error, ')} (given {first['input']!r}).",
             where=where,
         ) from error
+    for row in settings.rows:
+        settings.for_row(row, where)
+    return settings
 
 
 def digest(content: object) -> str:
@@ -221,26 +285,33 @@ def regimen_of(suite: str) -> Regimen:
     return PAPER_REGIMEN if suite == "test-paper" else HEADLINE_REGIMEN
 
 
-CODE = 1  # raised whenever the same settings would train to, or score, something else
+SEARCH_SEED = 0  # learning rates are searched with it, whatever the seeds of a run, so that more seeds change nothing
+CODE = 2  # raised whenever the same settings would train to, or score, something else
+
+
+INITIALISATIONS = {
+    "shared": "shared encoders, trained with prototype loss",
+    "fresh": "each encoder's own initial state, or the weights it names",
+}
 
 
 def encoder_protocol(settings: Settings, modality: str, regimen: Regimen, common: dict[str, str]) -> dict[str, Any]:
-    """What decides a shared encoder, but for the seed.
+    """What decides the state of an encoder before any head is trained on it, but for the seed.
 
     Args:
         common: digests of data, split and val suite, and the precision.
     """
-    spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
     return {
         "code": CODE,
         **common,
         "classes": regimen.classes,
         "selection": regimen.selection,
         "modality": modality,
-        "encoder": spec.model_dump(),
+        "encoder": _encoder(settings, modality),
+        "initialisation": settings.initialisation,
         "input": settings.input.model_dump(),
         "store": settings.store.model_dump(),
-        "budget": settings.encoder_training.model_dump(),
+        "budget": settings.encoder_training.model_dump() if settings.initialisation == "shared" else None,
         "way": settings.way,
         "shot": settings.shot,
     }
@@ -255,7 +326,7 @@ def training_protocol(
         common: digests of data, split and val suite, and the precision.
         shared: whether the method works on the shared encoders, or has its own from scratch.
     """
-    encoders = {"video": settings.video_encoder, "sensors": settings.sensor_encoder}
+    initialisation = INITIALISATIONS[settings.initialisation] if shared else "from scratch"
     return {
         "code": CODE,
         "recipe": settings.recipe,
@@ -265,9 +336,11 @@ def training_protocol(
         "input": settings.input.model_dump(),
         "store": settings.store.model_dump(),
         "modalities": list(row.modalities),
-        "encoders": {name: encoders[name].model_dump() for name in row.modalities} if shared else "the method's own",
-        "initialisation": "shared encoders, trained with prototype loss" if shared else "from scratch",
-        "encoder_training": settings.encoder_training.model_dump() if shared else None,
+        "encoders": {name: _encoder(settings, name) for name in row.modalities} if shared else "the method's own",
+        "initialisation": initialisation,
+        "encoder_training": settings.encoder_training.model_dump()
+        if shared and settings.initialisation == "shared"
+        else None,
         "regime": row.regime,
         "training_clips": "features of the fixed rule" if row.regime == "frozen" else "augmented",
         "training": settings.budget(row.regime).model_dump(),
@@ -276,34 +349,27 @@ def training_protocol(
     }
 
 
-def _apply(content: dict[str, Any], override: str) -> None:
-    """Set ``a.b=value``; the value is TOML, and a bare word is a string."""
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise HarnessError(f"override {override!r} has no '='.", remedy="Write --set training.steps=50.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = name.strip().split(".")
-    target = content
-    for parent in parents:
-        target = target.setdefault(parent, {})
-        if not isinstance(target, dict):
-            raise HarnessError(
-                f"no setting {name!r}: {parent!r} has no parts.",
-                remedy=nearest(parent, Settings.model_fields),
-            )
-    target[last] = value
+def weights_of(settings: Settings, modality: str) -> dict[str, str]:
+    """Name and SHA-256 of the file that an encoder's weights come from; empty where it has none.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
+    if modality != "video" or not settings.video_encoder.weights:
+        return {}
+    file = Path(settings.video_encoder.weights).expanduser()
+    return {"name": file.name, "sha256": _sha256(file, file.stat().st_mtime_ns if file.is_file() else 0)}
 
 
-def _known(location: tuple[int | str, ...]) -> list[str]:
-    """Names of the settings at a place in the tree of models."""
-    model: Any = Settings
-    for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
-        arguments = getattr(annotation, "__args__", (annotation,))
-        model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), annotation)
-    return sorted(model.model_fields)
+def _encoder(settings: Settings, modality: str) -> dict[str, Any]:
+    """An encoder's settings, with the content of its weights in place of their path."""
+    if modality == "sensors":
+        return settings.sensor_encoder.model_dump()
+    return settings.video_encoder.model_dump() | {"weights": weights_of(settings, modality).get("sha256", "")}
+
+
+@cache
+def _sha256(file: Path, _modified: int) -> str:
+    from harness.encoders.weights import weights_digest  # here, because the data side reads settings without torch
+
+    return weights_digest(file)

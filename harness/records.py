@@ -1,7 +1,8 @@
 """Records: what was trained, how, and what it scored. The only thing that reports are made from.
 
 A *training record* holds settings, digests, provenance and the selection trace; an *evaluation record* refers to it
-and holds the figures of one suite, with the predictions beside it. Whatever differs from one run to the next on the
+and holds the figures of one suite, with the predictions beside it; a *search record* holds the learning rates that were
+tried before a row was trained, and what came of each. Whatever differs from one run to the next on the
 same machine (times, dates, memory, resume counts) stands in ``volatile``; everything else is reproducible.
 """
 
@@ -18,11 +19,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import HarnessError
 
+SCHEMA = 2  # of the records that are written and read
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     id: str
     volatile: dict[str, Any]
 
@@ -44,6 +47,10 @@ class TrainingRecord(_Record):
     settings: dict[str, Any]
     training_digest: str
     training_protocol: dict[str, Any]
+    learning_rate: float | None  # None: nothing was trained
+    search: str | None  # id of the search record that the rate comes from; None: it was given
+    tried: list[tuple[float, float | None]]  # (learning rate, best validation accuracy; None: diverged), as searched
+    external_data: tuple[str, ...]  # weight files from elsewhere: name and SHA-256
     data: dict[str, Any]  # layout, digests, split, completeness, generated
     parameters: dict[str, int]  # total, trained
     encoders: dict[str, dict[str, Any]]  # modality -> initial and trained state, selection
@@ -87,11 +94,48 @@ class SkippedRecord(_Record):
     reason: str
 
 
-Record = TypeVar("Record", TrainingRecord, EvaluationRecord, SkippedRecord)
+class Trial(BaseModel):
+    """One learning rate of a search."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    learning_rate: float
+    accuracy: float | None  # the best on validation; None: it diverged
+    best_step: int | None
+    trace: list[tuple[int, float]]  # (step, validation accuracy)
+    failure: str | None  # why it diverged
+
+
+class SearchRecord(_Record):
+    """Learning rates tried for a row, one after the other; it grows until all candidates are in it."""
+
+    kind: Literal["search"] = "search"
+    method: str
+    method_source: str
+    modalities: tuple[str, ...]
+    regime: str
+    method_settings: dict[str, Any]
+    seed: int
+    training_digest: str
+    candidates: tuple[float, ...]
+    trials: list[Trial]
+    provenance: dict[str, Any]
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the highest validation accuracy, ties to the earlier; None where all diverged."""
+        return max(
+            (trial for trial in self.trials if trial.accuracy is not None),
+            key=lambda trial: trial.accuracy or 0.0,
+            default=None,
+        )
+
+
+Record = TypeVar("Record", TrainingRecord, EvaluationRecord, SkippedRecord, SearchRecord)
 
 
 class RecordFolder:
-    """Records below one folder: ``training/``, ``evaluation/``, ``skipped/`` and ``predictions/``."""
+    """Records below one folder: ``training/``, ``evaluation/``, ``skipped/``, ``search/`` and ``predictions/``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -99,7 +143,7 @@ class RecordFolder:
     def path(self, record_type: type[BaseModel], identity: str) -> Path:
         return self.folder / str(record_type.model_fields["kind"].default) / f"{identity}.json"
 
-    def write(self, record: TrainingRecord | EvaluationRecord | SkippedRecord) -> Path:
+    def write(self, record: TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord) -> Path:
         """Write a record atomically: it is there complete or not at all."""
         path = self.path(type(record), record.id)
         content = record.model_dump(mode="json")
@@ -167,16 +211,34 @@ def read_record(path: Path, record_type: type[Record]) -> Record:
     """Read and validate a record.
 
     Raises:
-        HarnessError: broken or edited by hand; the file and the field are named.
+        HarnessError: broken, edited by hand or written by another version; the file and the field are named.
     """
+    content = path.read_bytes()
     try:
-        return record_type.model_validate_json(path.read_bytes())
+        return record_type.model_validate_json(content)
     except ValidationError as error:
+        version = _version(content)
+        if version is not None and version != SCHEMA:
+            age = "an older" if version < SCHEMA else "a newer"
+            raise HarnessError(
+                f"schema_version: {version}, written by {age} version; this one reads {SCHEMA}.",
+                where=path,
+                remedy="Delete the record and run its row again, or read it with the version that wrote it.",
+            ) from error
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         raise HarnessError(
             f"{field}: {first['msg']}.", where=path, remedy="Delete the record and run its row again."
         ) from error
+
+
+def _version(content: bytes) -> int | None:
+    """The schema version that a record states, where it states one."""
+    try:
+        version = json.loads(content)["schema_version"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return version if isinstance(version, int) else None
 
 
 def _write_atomically(path: Path, content: bytes) -> None:

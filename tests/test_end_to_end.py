@@ -150,7 +150,7 @@ def test_checkpoints_hold_weights_alone(done: Path) -> None:
     for path in files:
         with safe_open(path, framework="pt") as file:
             names.append({name.split(".")[0] for name in file.keys()})  # noqa: SIM118
-    assert names == [{"log_scale", "norm"}, {"log_scale", "norm", "encoders"}], "shared encoders are kept once"
+    assert names == [{"log_scale", "fusion"}, {"log_scale", "fusion", "encoders"}], "shared encoders are kept once"
 
 
 def test_test_accesses_and_curves_are_logged(done: Path) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.budget import Budget
 from harness.errors import HarnessError
 from harness.protocol import (
     HEADLINE_REGIMEN,
     PAPER_REGIMEN,
+    PRESETS,
     Row,
     Settings,
     digest,
     evaluation_digest,
     load_settings,
+    parse_settings,
     regimen_of,
     training_protocol,
+    weights_of,
 )
+from harness.training.optimiser import rate
 
 ROW = Row(method="protonet", modalities=("video",))
 
@@ -64,6 +70,17 @@ def test_a_file_is_a_preset_too(tmp_path: Path) -> None:
         ("episodes=1", "setting 'episodes'.*greater than or equal to 2"),
         ("training.xyz=1", r"no setting 'training\.xyz'\. Known: "),
         ("seeds=[1.5]", r"setting 'seeds\.0'"),
+        ("training.schedule=linear", r"setting 'training\.schedule'.*'cosine', 'constant' or 'steps'"),
+        ("training.schedule=steps", r"setting 'training': schedule 'steps' needs milestones"),
+        ("training.milestones=[0.5]", r"setting 'training': schedule 'steps' needs milestones, and no other"),
+        ("training.momentum=0.9", r"setting 'training': momentum and nesterov belong to optimiser 'sgd'"),
+        ("training.search=[0.1, 0.1]", r"setting 'training': search names a learning rate twice"),
+        ("training.search=[0]", r"setting 'training\.search\.0'.*greater than 0"),
+        ("encoder_training.search=[0.1]", "encoder_training has no search"),
+        ("initialisation=fresh", "the matched recipe starts from shared encoders"),
+        ("rows.0.regim=tuned", r"no setting 'rows\.0\.regim'.*Did you mean 'regime'"),
+        ("rows.99.regime=tuned", "no setting 'rows.99.regime': there is no '99'"),
+        ("rows.0=tuned", "name a part, such as rows.0.regime"),
     ],
 )
 def test_a_mistyped_override_is_named_with_the_nearest_right_name(override: str, message: str) -> None:
@@ -108,7 +125,9 @@ def test_unknown_presets_and_files_that_are_no_toml(tmp_path: Path) -> None:
         "encoder_training.steps=7",
         "input.frames=5",
         "store.frames=9",
-        "video_encoder.segments=1",
+        "video_encoder.segments=2",
+        "training.search=[0.1, 0.01]",
+        "training.clip=0",
         "way=4",
         "shot=2",
     ],
@@ -148,7 +167,7 @@ def test_a_sensor_row_depends_on_the_sensor_encoder_alone() -> None:
     row = Row(method="protonet", modalities=("sensors",))
     base = training_digest(load_settings("quick"), row)
     assert training_digest(load_settings("quick", ["sensor_encoder.width=32"]), row) != base
-    assert training_digest(load_settings("quick", ["video_encoder.segments=1"]), row) == base
+    assert training_digest(load_settings("quick", ["video_encoder.segments=2"]), row) == base
 
 
 def test_an_evaluation_digest_depends_on_data_split_and_suite_alone() -> None:
@@ -177,3 +196,124 @@ def test_settings_cannot_be_changed_later() -> None:
     settings = load_settings("quick")
     with pytest.raises(ValueError, match="frozen"):
         settings.way = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule": "steps", "milestones": (0.5, 0.25)}, "milestones must increase"),
+        ({"schedule": "steps", "milestones": (0.5, 0.75), "decay": (0.1,)}, "one factor for each milestone"),
+        ({"schedule": "steps", "milestones": (1.0,)}, "less than 1"),
+        ({"optimiser": "sgd", "nesterov": True}, "nesterov needs momentum"),
+    ],
+)
+def test_a_budget_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Budget(**changes)
+
+
+def test_a_budget_with_the_rate_fixed_has_no_search() -> None:
+    budget = Budget(search=(0.1, 0.2)).at(0.2)
+    assert (budget.learning_rate, budget.search) == (0.2, ())
+
+
+def test_rows_can_be_overridden_by_number() -> None:
+    settings = load_settings("quick", ["rows.1.regime=tuned", "rows.0.settings.projection=7"])
+    assert settings.rows[1].regime == "tuned"
+    assert settings.rows[0].settings == {"projection": 7}
+
+
+def published(*rows: dict[str, Any], **changes: Any) -> Settings:
+    rows = tuple({"method": "protonet", "modalities": ["video"], **row} for row in rows)
+    content = {"preset": "mine", "recipe": "published", "initialisation": "fresh", "rows": rows, **changes}
+    return parse_settings(content, "mine.toml")
+
+
+def test_a_row_of_the_published_recipe_has_settings_of_its_own() -> None:
+    own = {"input": {"size": 40}, "tuning": {"steps": 9}, "video_encoder": {"arguments": {"output_stride": 16}}}
+    settings = published({"changes": own, "regime": "tuned"}, {}, video_encoder={"arguments": {"channels": [8]}})
+    first, second = (settings.for_row(row) for row in settings.rows)
+    assert (first.input.size, first.input.frames) == (40, settings.input.frames), "the rest is the run's"
+    assert first.budget("tuned").steps == 9
+    assert first.video_encoder.arguments == {"output_stride": 16}, "a value is replaced, not mixed"
+    assert first.recipe == "published"
+    assert second is settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"inptu": {"size": 40}}, "mine.toml, row protonet: no setting 'inptu'. Did you mean 'input'"),
+        ({"input": {"sise": 40}}, r"row protonet: no setting 'input\.sise'. Did you mean 'size'"),
+        ({"input": {"size": "large"}}, r"row protonet: setting 'input\.size'.*integer.*given 'large'"),
+        ({"input": 5}, "row protonet: setting 'input'"),
+        ({"input": {"size": 57}}, "row protonet: the store keeps fewer frames or pixels"),
+        ({"input": {"flip": True}}, "row protonet: 'input.flip' is the same for all rows"),
+        ({"store": {"frames": 40}}, "row protonet: 'store' is the same for all rows of a run"),
+        ({"way": 3}, "row protonet: 'way' is the same for all rows of a run"),
+        ({"encoder_training": {"search": [0.1]}}, "row protonet: encoder_training has no search"),
+        ({"tuning": {"momentum": 0.9}}, "row protonet: setting 'tuning': momentum and nesterov belong"),
+    ],
+)
+def test_a_mistyped_change_of_a_row_is_named_with_its_row(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        published({"changes": changes})
+
+
+def test_a_matched_row_has_no_changes_of_its_own() -> None:
+    with pytest.raises(HarnessError, match=r"row protonet: a matched row has no changes of its own"):
+        published({"changes": {"input": {"size": 40}}}, recipe="matched", initialisation="shared")
+
+
+def test_the_initialisation_is_in_the_protocol_and_fresh_encoders_were_not_trained() -> None:
+    shared, fresh = (published({}, initialisation=name) for name in ("shared", "fresh"))
+    protocols = [training_protocol(each, each.rows[0], HEADLINE_REGIMEN, {}, shared=True) for each in (shared, fresh)]
+    assert [protocol["initialisation"] for protocol in protocols] == [
+        "shared encoders, trained with prototype loss",
+        "each encoder's own initial state, or the weights it names",
+    ]
+    assert protocols[0]["encoder_training"]
+    assert protocols[1]["encoder_training"] is None
+    longer = published({}, encoder_training={"steps": 99})
+    assert training_digest(longer, longer.rows[0]) == training_digest(fresh, fresh.rows[0]), "it plays no part"
+
+
+def test_weights_enter_the_digest_by_their_content_and_not_by_their_path(tmp_path: Path) -> None:
+    def of(name: str, content: bytes) -> str:
+        (tmp_path / name).write_bytes(content)
+        settings = published({}, video_encoder={"weights": str(tmp_path / name)})
+        assert weights_of(settings, "video") == {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
+        assert weights_of(settings, "sensors") == {}
+        return training_digest(settings, settings.rows[0])
+
+    assert of("one", b"1") == of("copy", b"1") != of("two", b"2")
+    assert of("one", b"1") != of("one", b"changed")
+    gone = published({}, video_encoder={"weights": str(tmp_path / "gone")})
+    with pytest.raises(HarnessError, match=r"gone.*cannot be read"):
+        training_digest(gone, gone.rows[0])
+
+
+def test_every_shipped_preset_parses_with_all_its_rows() -> None:
+    for name in PRESETS:
+        settings = load_settings(name)
+        for row in settings.rows:
+            settings.for_row(row)
+
+
+def test_the_published_preset_has_each_papers_own_settings() -> None:
+    settings = load_settings("published")
+    rows = {(row.method, row.settings.get("classifier")): (row, settings.for_row(row)) for row in settings.rows}
+    assert {method for method, _ in rows} == {"trx", "can", "mastaf", "cnaps", "protonet", "random"}
+    trx, can, mastaf = (rows[name, None][1] for name in ("trx", "can", "mastaf"))
+    assert (trx.video_encoder.name, trx.input.frames, trx.input.size, trx.video_encoder.pixel_norm) == (
+        "resnet50", 8, 224, "none",
+    )  # fmt: skip
+    assert trx.tuning.learning_rate == pytest.approx(0.001 * 5 * 5), "summed over 25 queries"
+    assert trx.tuning.steps * trx.tuning.episodes_per_step == 100_000
+    assert [can.tuning.learning_rate * rate(step * 1200, can.tuning) for step in (0, 60, 70, 80)] == pytest.approx(
+        [0.1, 0.006, 0.0012, 0.00024]
+    )
+    assert (mastaf.video_encoder.name, mastaf.input.frames) == ("r3d_50", 16)
+    for classifier in ("generated", "mahalanobis"):
+        row, own = rows["cnaps", classifier]
+        assert own.budget(row.regime).learning_rate == 5e-4

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord, read_record
+from harness.records import (
+    EvaluationRecord,
+    RecordFolder,
+    SearchRecord,
+    SkippedRecord,
+    TrainingRecord,
+    Trial,
+    read_record,
+)
 
 
 def training(**changes: Any) -> TrainingRecord:
@@ -30,6 +38,10 @@ def training(**changes: Any) -> TrainingRecord:
         "settings": {"way": 5},
         "training_digest": "t",
         "training_protocol": {"data": "d"},
+        "learning_rate": 1e-3,
+        "search": "protonet-video",
+        "tried": [(1e-3, 1 / 3), (1e-2, None)],
+        "external_data": ("resnet.safetensors sha256:0",),
         "data": {"digest": "d", "generated": None},
         "parameters": {"total": 9, "trained": 3},
         "encoders": {"video": {"state": "s", "selection": [(5, 0.25)]}},
@@ -88,6 +100,8 @@ def test_every_kind_of_record_comes_back_as_it_was(tmp_path: Path, predictions: 
     scored = evaluation(folder, *predictions)
     folder.write(first)
     folder.write(skipped)
+    folder.write(search(0.5, None))
+    assert folder.read(SearchRecord, "protonet-video").model_dump() == search(0.5, None).model_dump()
     assert folder.read(SkippedRecord, skipped.id) == skipped
     assert folder.read(EvaluationRecord, scored.id) == scored
     again = folder.read(TrainingRecord, first.id)
@@ -136,7 +150,7 @@ def test_changed_or_missing_predictions_are_refused(tmp_path: Path, predictions:
         (lambda content: content.pop("seed"), "seed: Field required"),
         (lambda content: content.update(seed="first"), "seed: .*integer"),
         (lambda content: content.update(sede=1), "sede: Extra inputs"),
-        (lambda content: content.update(schema_version=2), "schema_version: "),
+        (lambda content: content.update(schema_version="two"), "schema_version: "),
         (lambda content: content.update(kind="evaluation"), "kind: "),
         (lambda content: content["parameters"].update(total="many"), r"parameters\.total: "),
         (lambda content: content["selection"].append([1]), r"selection\.2"),
@@ -151,6 +165,51 @@ def test_a_record_edited_by_hand_is_named_with_its_field(tmp_path: Path, change:
         read_record(path, TrainingRecord)
     assert str(path) in str(refusal.value)
     assert "Delete the record" in refusal.value.remedy
+
+
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+def test_a_record_of_another_version_says_so(tmp_path: Path, version: int, age: str) -> None:
+    path = RecordFolder(tmp_path).write(training())
+    content = json.loads(path.read_text()) | {"schema_version": version}
+    del content["learning_rate"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(HarnessError, match=f"schema_version: {version}, written by {age} version") as refusal:
+        read_record(path, TrainingRecord)
+    assert str(path) in str(refusal.value)
+    assert "Delete the record and run its row again" in refusal.value.remedy
+
+
+def search(*accuracies: float | None) -> SearchRecord:
+    trials = [
+        Trial(learning_rate=10.0**-place, accuracy=accuracy, best_step=None, trace=[(5, 0.25)], failure=None)
+        for place, accuracy in enumerate(accuracies)
+    ]
+    return SearchRecord(
+        id="protonet-video",
+        volatile={},
+        method="protonet",
+        method_source="built-in",
+        modalities=("video",),
+        regime="frozen",
+        method_settings={},
+        seed=0,
+        training_digest="t",
+        candidates=(1.0, 0.1, 0.01),
+        trials=trials,
+        provenance={},
+    )
+
+
+def test_a_search_is_won_by_the_best_and_ties_by_the_earlier() -> None:
+    def winner(*accuracies: float | None) -> float | None:
+        best = search(*accuracies).best
+        return None if best is None else best.learning_rate
+
+    assert winner(0.2, 0.5, 0.4) == 0.1
+    assert winner(0.5, 0.5, 0.4) == 1.0
+    assert winner(None, 0.0, 0.0) == 0.1
+    assert winner(None, None, None) is None
+    assert winner() is None
 
 
 @pytest.mark.parametrize("content", [b"", b'{"id": "x"', b"\xff\xfe", b"[]"])

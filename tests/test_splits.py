@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.data.splits import clip_list, clip_list_digest, load_split
+from harness.data.splits import UNSTATED, clip_list, clip_list_digest, load_split
+from harness.data.store import MANIFEST
 from harness.errors import HarnessError
+from harness.opening import open_task
+from harness.progress import Silent
+from harness.protocol import HEADLINE_REGIMEN, encoder_protocol
+from tests.toys import NAMES, toy_settings, toy_store
 
 PARTS = {"base": [f"b{i}" for i in range(9)], "validation": ["v0", "v1"], "novel": ["n0", "n1"]}
 
@@ -113,6 +119,7 @@ def test_without_validation_classes_a_split_is_refused_with_a_proposal_that_work
         ({"base": PARTS["base"], "validation": PARTS["validation"]}, "no novel classes"),
         ({**PARTS, "novel": "walking"}, "'novel' is not a list of class names"),
         ({**PARTS, "novel": [1, 2]}, "'novel' is not a list of class names"),
+        ({**PARTS, "directional": False}, "'directional' is not a text"),
     ],
 )
 def test_a_wrong_split_is_refused(tmp_path: Path, parts: dict[str, object], message: str) -> None:
@@ -144,3 +151,48 @@ def test_the_clip_list_leaves_out_classes_that_are_in_no_role() -> None:
     few = type(split)("mine", "", ("running", "sitting"), ("talking",), ("kicking",))
     found = clip_list(few, None, clips)
     assert set(found["class_name"]) == few.classes
+
+
+def test_each_split_states_whether_a_class_depends_on_direction(tmp_path: Path) -> None:
+    assert "swipe_left and swipe_right" in load_split("utd-mhad").directional
+    assert load_split("mmact").directional == ""
+    silent, open_to_it = (
+        load_split(write(tmp_path / "mine.toml", **PARTS, **statement)) for statement in ({}, {"directional": ""})
+    )
+    assert (silent.directional, open_to_it.directional) == (UNSTATED, ""), "silence is on the safe side"
+    assert silent.digest == open_to_it.digest
+
+
+@pytest.mark.parametrize(
+    ("statement", "asked", "done"),
+    [
+        ({}, True, False),
+        ({"directional": "left is not right"}, True, False),
+        ({"directional": ""}, True, True),
+        ({}, False, False),
+        ({"directional": ""}, False, False),
+    ],
+)
+def test_nothing_is_mirrored_where_a_class_depends_on_direction_and_the_settings_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: dict[str, str], asked: bool, done: bool
+) -> None:
+    notes: list[str] = []
+
+    class Noting(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    def opened(flip: bool) -> Any:
+        settings = toy_settings(input={"frames": 2, "size": 12, "sensor_length": 16, "flip": flip}, store=store.spec)
+        return open_task(tmp_path, settings, stores=tmp_path, watcher=Noting(), split=split).settings
+
+    store = toy_store()
+    monkeypatch.setattr("harness.opening.open_store", lambda _: store)
+    (tmp_path / MANIFEST).touch()
+    split = write(tmp_path / "mine.toml", **NAMES, **statement)
+    settings = opened(asked)
+    assert settings.model_dump()["input"]["flip"] is done
+    protocols = [encoder_protocol(each, "video", HEADLINE_REGIMEN, {}) for each in (settings, opened(done))]
+    assert protocols[0] == protocols[1], "what was not done makes no difference"
+    reason = statement.get("directional", UNSTATED)
+    assert notes == ([f"input.flip is off for split mine: {reason}"] if asked and not done else [])

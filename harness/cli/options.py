@@ -10,7 +10,7 @@ import typer
 Data = Annotated[Path, typer.Option("--data", help="Folder of recordings, or a prepared store.", show_default=False)]
 Layout = Annotated[str | None, typer.Option("--layout", help="mmact, mmact-flat or utd-mhad; recognised if not given.")]
 Split = Annotated[str | None, typer.Option("--split", help="mmact, utd-mhad, or a TOML file with class lists.")]
-Preset = Annotated[str, typer.Option("--preset", help="quick, standard, full, or a TOML file.")]
+Preset = Annotated[str, typer.Option("--preset", help="quick, standard, full, published, or a TOML file.")]
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set training.steps=50. Repeatable.")
 ]

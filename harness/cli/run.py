@@ -108,7 +108,8 @@ def _narrowed(
             own = [row for row in rows if row.method == name]
             both = tuple(m for m in ("video", "sensors") if m in usable)
             every = [(m,) for m in both] + ([both] if len(both) > 1 else [])
-            chosen += own or [Row.model_validate({"method": name, "modalities": m}) for m in every]
+            regime = "tuned" if settings.initialisation == "fresh" else "frozen"  # no use in a random frozen encoder
+            chosen += own or [Row.model_validate({"method": name, "modalities": m, "regime": regime}) for m in every]
         rows = chosen
     if modalities is not None:
         labels = ("video", "sensors", "both")

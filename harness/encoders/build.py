@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from harness.api import Encoder
-from harness.encoders.frames import FrameEncoder
+from harness.api import Clips, Encoder
 from harness.encoders.sensors import SensorEncoder
+from harness.encoders.video import VideoEncoder
 from harness.protocol import Settings
 
 
@@ -25,11 +25,38 @@ def seeded(*parts: object) -> Iterator[None]:
 
 
 def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], seed: int) -> Encoder:
-    """A freshly initialised encoder; its state depends on (seed, modality, settings) alone, never on the head."""
+    """An encoder with a fresh state or released weights; it depends on (seed, modality, settings), never on the head.
+
+    Raises:
+        HarnessError: settings of the video encoder that do not fit together, or its weights.
+    """
     with seeded(seed, "encoder", modality):
+        encoder: Encoder
         if modality == "video":
-            return FrameEncoder(**settings.video_encoder.model_dump())
-        return SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
+            encoder = VideoEncoder(settings.video_encoder, settings.input.frames, settings.input.size)
+        else:
+            encoder = SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
+    encoder.grid = output_shapes(encoder, settings, sensors, ("map",))["map"][1:]
+    return encoder
+
+
+@torch.no_grad()
+def output_shapes(
+    encoder: Encoder, settings: Settings, sensors: tuple[str, ...], outputs: tuple[str, ...]
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of a clip's outputs, from one clip that is all zero."""
+    spec = settings.input
+    given = torch.ones(1, dtype=torch.bool)
+    clip = Clips(
+        torch.zeros(1, spec.frames, 3, spec.size, spec.size) if encoder.modality == "video" else None,
+        {name: torch.zeros(1, spec.sensor_length, 3) for name in sensors},
+        {name: torch.ones(1, spec.sensor_length, dtype=torch.bool) for name in sensors},
+        dict.fromkeys(("video", "sensors", *sensors), given),
+    )
+    training = encoder.training
+    found = encoder.eval()(clip, outputs)
+    encoder.train(training)
+    return {name: tuple(found[name].shape[1:]) for name in outputs}
 
 
 def state_digest(module: nn.Module) -> str:

@@ -49,7 +49,7 @@ class Fusion(nn.Module):
         Returns:
             (B, D), (B, T, D) or (B, D, t, h, w).
         """
-        parts = []
+        parts: list[Tensor] = []
         for name in self.modalities:
             part = features[f"{name}.{self.output}"]
             if self.output == "sequence":

@@ -1,9 +1,15 @@
-"""Pooling over time."""
+"""Pooling over time and space."""
 
 from __future__ import annotations
 
+from math import isqrt
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+MAP_POSITIONS = 49  # of the output "map": the 7 x 7 that a ResNet leaves of 224 pixels
+STAGE_SIDE = 7  # of the outputs "stage:k"
 
 
 def segment_mean(sequence: Tensor, segments: int) -> Tensor:
@@ -15,12 +21,35 @@ def segment_mean(sequence: Tensor, segments: int) -> Tensor:
     return torch.cat([part.mean(dim=1) for part in parts], dim=-1)
 
 
+def moving(value: Tensor, time: int) -> Tensor:
+    """A tensor less its mean over the axis ``time``: what stands still (a room, clothes, a figure) leaves no trace."""
+    return value - value.mean(dim=time, keepdim=True)
+
+
 def dynamics(sequence: Tensor, segments: int) -> Tensor:
     """What changes over time: (B, T, D) -> (B, (segments + 1) * D).
 
-    The mean over the clip is taken off, so that what stands still (a room, clothes, a figure) leaves no trace; kept
-    are the segment means of the rest and its root mean square. A single segment's mean is zero by construction.
+    The segment means of what moves, and its root mean square. A single segment's mean is zero by construction.
     """
-    moving = sequence - sequence.mean(dim=1, keepdim=True)
-    spread = moving.square().mean(dim=1).add(1e-6).sqrt()  # the small term keeps the gradient finite at rest
-    return torch.cat([segment_mean(moving, segments), spread], dim=-1)
+    rest = moving(sequence, 1)
+    spread = rest.square().mean(dim=1).add(1e-6).sqrt()  # the small term keeps the gradient finite at rest
+    return torch.cat([segment_mean(rest, segments), spread], dim=-1)
+
+
+def pool_map(value: Tensor, segments: int) -> Tensor:
+    """Averages over at most ``segments`` parts of the time and, with them, 49 positions in all.
+
+    (B, D, t, h, w) -> (B, D, t', h', w') with t' = min(t, segments) and sides of at most sqrt(49 / t').
+    """
+    time = min(value.shape[2], segments, MAP_POSITIONS)
+    return _average(value, time, isqrt(MAP_POSITIONS // time))
+
+
+def pool_stage(value: Tensor) -> Tensor:
+    """Averages over places, at most 7 x 7 of them, at each instant: (B, D, t, h, w) -> (B, D, t, h', w')."""
+    return _average(value, value.shape[2], STAGE_SIDE)
+
+
+def _average(value: Tensor, time: int, side: int) -> Tensor:
+    size = (time, min(side, value.shape[3]), min(side, value.shape[4]))
+    return value if size == value.shape[2:] else F.adaptive_avg_pool3d(value, size)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips, Encoder
-from harness.encoders.pooling import segment_mean
+from harness.api import Clips
+from harness.encoders.norm import residual_norms
+from harness.encoders.pooling import MAP_POSITIONS, pool_map, segment_mean
+from harness.encoders.staged import StagedEncoder, widths
 
 
 class ResidualBlock(nn.Module):
@@ -28,10 +31,11 @@ class ResidualBlock(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
-class SensorEncoder(Encoder):
+class SensorEncoder(StagedEncoder):
     """Four channels a sensor: three axes and the mask of what was measured; an absent sensor is all zero.
 
-    Outputs: ``"sequence"`` (B, L / 2**blocks, D) and ``"vector"`` (B, segments * D), as for frames.
+    Stages are the residual blocks. Outputs: ``"sequence"`` (B, L / 2**blocks, D); ``"vector"`` (B, segments * D);
+    ``"map"`` (B, D, t, 1, 1), the sequence averaged to at most 49 steps; ``"stage:k"`` (B, D, L / 2**(k + 1), 1, 1).
     """
 
     modality = "sensors"
@@ -39,11 +43,15 @@ class SensorEncoder(Encoder):
     def __init__(self, sensors: tuple[str, ...], width: int, blocks: int, segments: int) -> None:
         super().__init__()
         self.sensors, self.segments = sensors, segments
-        widths = [4 * len(sensors), *[width * 2 ** (i // 2) for i in range(blocks)]]
-        self.blocks = nn.Sequential(*[ResidualBlock(a, b) for a, b in pairwise(widths)])
-        self.widths = {"sequence": widths[-1], "vector": segments * widths[-1]}
+        sizes = [4 * len(sensors), *[width * 2 ** (i // 2) for i in range(blocks)]]
+        self.blocks = nn.Sequential(*[ResidualBlock(a, b) for a, b in pairwise(sizes)])
+        self.widths = widths(segments * sizes[-1], sizes[-1], sizes[-1], sizes[1:])
 
-    def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
+    @property
+    def depth(self) -> int:
+        return len(self.blocks)
+
+    def enter(self, clips: Clips) -> Tensor:
         channels = [
             part
             for name in self.sensors
@@ -52,6 +60,20 @@ class SensorEncoder(Encoder):
                 clips.sensor_mask[name].unsqueeze(-1).to(clips.sensors[name].dtype),
             )
         ]
-        sequence = self.blocks(torch.cat(channels, dim=-1).transpose(1, 2)).transpose(1, 2)
-        values = {"sequence": sequence, "vector": segment_mean(sequence, self.segments)}
-        return {output: values[output] for output in outputs}
+        return torch.cat(channels, dim=-1).transpose(1, 2)[..., None, None]
+
+    def stage(self, index: int, value: Tensor) -> Tensor:
+        found: Tensor = self.blocks[index](value.flatten(2))
+        return found[..., None, None]
+
+    def stage_norms(self, index: int) -> list[nn.Module]:
+        return residual_norms(self.blocks[index])
+
+    def leave(self, value: Tensor, outputs: Iterable[str]) -> dict[str, Tensor]:
+        sequence = value.flatten(2).transpose(1, 2)
+        known = {
+            "sequence": lambda: sequence,
+            "vector": lambda: segment_mean(sequence, self.segments),
+            "map": lambda: pool_map(value, MAP_POSITIONS),
+        }
+        return {name: known[name]() for name in outputs}

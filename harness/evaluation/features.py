@@ -56,6 +56,11 @@ class FeatureTable:
         leaves = {name: leaf[place].to(device) for name, leaf in self._leaves.items()}
         return {name: leaf.float() if leaf.is_floating_point() else leaf for name, leaf in leaves.items()}
 
+    @property
+    def bytes_per_clip(self) -> int:
+        """Size of a clip's features as :meth:`gather` gives them."""
+        return sum(4 * leaf[0].numel() for leaf in self._leaves.values()) or 1
+
     def joined(self, other: FeatureTable) -> FeatureTable:
         """The leaves of two tables of the same clips, shared, not copied."""
         assert np.array_equal(self.rows, other.rows)

@@ -12,6 +12,7 @@ from harness.errors import DivergedError, HarnessError
 from harness.evaluation.features import FeatureTable
 
 EPISODES_AT_ONCE = 512
+GATHERED_AT_ONCE = {"cpu": 32 << 20, "cuda": 1 << 30}  # bytes of features: what caches bear, what memory bears
 NOT_SCORED = -1
 
 
@@ -43,8 +44,9 @@ def score_suite(
     predicted = np.full(query.shape, NOT_SCORED, np.int8)
     guesses, finite = [], torch.tensor(True, device=device.torch)
     with torch.set_grad_enabled(method.grad_at_test):
-        for first in range(0, len(complete), EPISODES_AT_ONCE):
-            chosen = complete[first : first + EPISODES_AT_ONCE]
+        for chosen in np.array_split(
+            complete, _pieces(embedded, len(complete), support[0].size + query[0].size, device)
+        ):
             scores = method.score(
                 embedded.gather(support[chosen], device.torch), embedded.gather(query[chosen], device.torch)
             )
@@ -54,3 +56,10 @@ def score_suite(
         raise DivergedError(f"{type(method).__name__} gives scores that are not finite on suite {suite.spec.name!r}.")
     predicted[complete] = torch.cat(guesses).cpu().numpy()
     return predicted
+
+
+def _pieces(embedded: FeatureTable, episodes: int, clips: int, device: Device) -> int:
+    """Number of pieces in which to score episodes of so many clips each."""
+    fitting = GATHERED_AT_ONCE[device.torch.type] // (clips * embedded.bytes_per_clip)
+    at_once = min(EPISODES_AT_ONCE, max(1, fitting))
+    return -(-episodes // at_once)

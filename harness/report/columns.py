@@ -50,6 +50,20 @@ COLUMNS = (
 )
 
 
+def external_data(row: Row) -> str:
+    """Names of the weight files that a row starts from."""
+    return ", ".join(text.rpartition(" sha256:")[0] for text in row.training.external_data) or "none"
+
+
+EXTERNAL = Column("external data", external_data, left=True, drop=1)
+
+
+def columns_of(table: SuiteTable) -> tuple[Column, ...]:
+    """The columns of a table: external data only where rows may differ in it."""
+    told = any(row.published or row.training.external_data for row in table.rows)
+    return (*COLUMNS, EXTERNAL) if told else COLUMNS
+
+
 def accuracy(row: Row) -> str:
     """``70.7 [70.3, 71.1]``: percentages with the digits that the standard error allows."""
     if not row.scored:
@@ -150,4 +164,5 @@ def key(report: Report) -> list[str]:
                 spent.setdefault(modality, {})[str(state)] = value
     costs = [f"{modality} {words.seconds(mean(times.values()))} s" for modality, times in sorted(spent.items())]
     shared = f"Each shared encoder was trained once for all rows, which 'train s' leaves out: {', '.join(costs)}."
-    return [words.KEY, *([shared] if costs else [])]
+    told = any(EXTERNAL in columns_of(table) for table in report.suites)
+    return [words.KEY, *([words.EXTERNAL_DATA] if told else []), *([shared] if costs else [])]

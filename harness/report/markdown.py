@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from harness.report import appendix, words
-from harness.report.columns import COLUMNS, Column, caption, data_warnings, guard_sentence, key, legend, marks, title
+from harness.report.columns import (
+    Column,
+    caption,
+    columns_of,
+    data_warnings,
+    guard_sentence,
+    key,
+    legend,
+    marks,
+    title,
+)
 from harness.report.grid import bullets, escape, grid
 from harness.report.rows import Row
 from harness.report.tables import Report, SuiteTable
@@ -17,12 +27,13 @@ def _extreme(best: bool) -> Column:
     return Column("best class" if best else "worst class", cell, left=True)
 
 
-# As on the terminal, but there is room for the names of the hardest and the easiest class.
-WIDE = tuple(
-    part
-    for column in COLUMNS
-    for part in ((_extreme(False), _extreme(True)) if column.header == "worst / best" else (column,))
-)
+def _wide(table: SuiteTable) -> list[Column]:
+    """As on the terminal, but there is room for the names of the hardest and the easiest class."""
+    return [
+        part
+        for column in columns_of(table)
+        for part in ((_extreme(False), _extreme(True)) if column.header == "worst / best" else (column,))
+    ]
 
 
 def markdown(report: Report) -> str:
@@ -37,6 +48,8 @@ def markdown(report: Report) -> str:
     parts += [
         *appendix.rows(report),
         *appendix.training_conditions(report),
+        *appendix.recipes(report),
+        *appendix.learning_rates(report),
         *appendix.selection(report),
         *appendix.not_run(report),
         *appendix.published(report),
@@ -63,12 +76,13 @@ def _warnings(report: Report) -> list[str]:
 
 def _suite(table: SuiteTable) -> list[str]:
     cells: list[list[str]] = []
+    wide = _wide(table)
     left = iter(marks(table))
     for section in table.sections:
-        cells.append(["", f"*{escape(section.heading)}*", *[""] * (len(WIDE) - 1)])
-        cells += [[next(left), *(escape(column.cell(row)) for column in WIDE)] for row in section.rows]
-    header = ["#", *(column.header for column in WIDE)]
-    parts = [f"## {escape(title(table))}", grid(header, cells, ["", *("l" if column.left else "r" for column in WIDE)])]
+        cells.append(["", f"*{escape(section.heading)}*", *[""] * (len(wide) - 1)])
+        cells += [[next(left), *(escape(column.cell(row)) for column in wide)] for row in section.rows]
+    header = ["#", *(column.header for column in wide)]
+    parts = [f"## {escape(title(table))}", grid(header, cells, ["", *("l" if column.left else "r" for column in wide)])]
     notes = [f"{letter}: {escape(reason)}." for reason, letter in legend(table).items()]
     return [*parts, bullets([*notes, *caption(table)]), *_per_class(table), *_confusion(table)]
 

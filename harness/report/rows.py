@@ -56,6 +56,11 @@ class Row:
         return self.training.regime != "untrained"
 
     @property
+    def published(self) -> bool:
+        """Whether it was trained as its paper says, and not as the other rows."""
+        return self.trained and self.training.recipe == "published"
+
+    @property
     def decimals(self) -> int:
         return words.decimals(self.interval.standard_error)
 
@@ -113,7 +118,7 @@ def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int) -> 
         )
     if training.transductive:
         notes.append("transductive: the scores of a query may depend on the other queries; not ranked")
-    if training.regime != "untrained" and seeds < SEEDS_TO_RANK:
+    if training.regime != "untrained" and training.recipe == "matched" and seeds < SEEDS_TO_RANK:
         only = "this trained model only; " if seeds == 1 else ""
         notes.append(f"{seeds} seed{'s' * (seeds > 1)}: {only}a rank needs {SEEDS_TO_RANK}")
     return tuple(notes)

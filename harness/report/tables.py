@@ -20,15 +20,25 @@ CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
 GUARD_FAILS_BELOW = 0.001
 SUITE_ORDER = list(words.SUITE_RULES)
 MODALITY_ORDER = (("video",), ("sensors",), ("video", "sensors"))
+CONTROLS, PUBLISHED = "controls", "published"  # sections that are not told by a training digest
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that were trained under equal conditions (or the controls: nothing trained, no digest, no ranks)."""
+    """Rows that were trained under equal conditions, and so are ranked; or rows that are not.
+
+    Attributes:
+        digest: of the training; None for the controls, of which nothing is trained, and for published recipes, each of
+            which trains in its own way.
+    """
 
     heading: str
     digest: str | None
     rows: tuple[Row, ...]
+
+    @property
+    def published(self) -> bool:
+        return self.rows[0].published
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ class Report:
 
 def build(loaded: Loaded) -> Report:
     """All tables of a report. Rows share a suite table where the evaluation digest agrees, a ranked section where the
-    training digest does too.
+    training digest does too. Published recipes share one section without ranks.
 
     Raises:
         HarnessError: two records of the same row, seed and suite.
@@ -124,11 +134,10 @@ def build(loaded: Loaded) -> Report:
 
 def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
     first = group[0].evaluation
-    sections: dict[str | None, list[Scored]] = defaultdict(list)
+    sections: dict[str, list[Scored]] = defaultdict(list)
     for scored in group:
-        trained = scored.training.regime != "untrained"
-        sections[scored.training.training_digest if trained else None].append(scored)
-    built = [_section(digest, members) for digest, members in sections.items()]
+        sections[_section_of(scored.training)].append(scored)
+    built = [_section(name, members) for name, members in sections.items()]
     ordered = _told_apart(sorted(built, key=_section_order))
     chance = 1 / first.way
     return SuiteTable(
@@ -151,20 +160,30 @@ def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
     )
 
 
-def _section(digest: str | None, members: Iterable[Scored]) -> Section:
+def _section_of(training: TrainingRecord) -> str:
+    if training.regime == "untrained":
+        return CONTROLS
+    return PUBLISHED if training.recipe == "published" else training.training_digest
+
+
+def _section(section: str, members: Iterable[Scored]) -> Section:
     groups: dict[str, list[Scored]] = defaultdict(list)
     for scored in members:
         groups[row_key(scored.training)].append(scored)
     labels = row_labels({key: group[0].training for key, group in groups.items()})
-    rows = _of_equal_seeds([build_row(labels[key], group) for key, group in groups.items()])
+    rows = [build_row(labels[key], group) for key, group in groups.items()]
+    if section == PUBLISHED:  # in an order that ranks nothing
+        rows.sort(key=lambda row: (row.name, row_key(row.training)))
+        return Section(words.PUBLISHED_RECIPES, None, tuple(rows))
+    rows = _of_equal_seeds(rows)
     rows.sort(
         key=lambda row: (bool(row.notes), -row.interval.mean if row.scored else 0.0, row.name, row_key(row.training))
     )
-    if digest is None:
+    if section == CONTROLS:
         return Section("Controls: nothing is trained, not ranked", None, tuple(rows))
     training = rows[0].training
     heading = words.section_name(training.modalities, training.regime, training.regimen)
-    return Section(heading, digest, tuple(_ranked(rows)))
+    return Section(heading, section, tuple(_ranked(rows)))
 
 
 def _of_equal_seeds(rows: list[Row]) -> list[Row]:
@@ -186,11 +205,12 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _section_order(section: Section) -> tuple[bool, int, bool, str, str]:
+def _section_order(section: Section) -> tuple[bool, bool, int, bool, str, str]:
     training = section.rows[0].training
     known = training.modalities in MODALITY_ORDER
     return (
         section.digest is None,
+        not section.published,
         MODALITY_ORDER.index(training.modalities) if known else len(MODALITY_ORDER),
         training.regime == "tuned",
         section.heading,

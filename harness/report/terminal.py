@@ -7,10 +7,20 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.columns import COLUMNS, Column, caption, data_warnings, guard_sentence, key, legend, marks, title
+from harness.report import words
+from harness.report.columns import (
+    Column,
+    caption,
+    columns_of,
+    data_warnings,
+    guard_sentence,
+    key,
+    legend,
+    marks,
+    title,
+)
 from harness.report.rows import Row
 from harness.report.tables import Report, SuiteTable
-from harness.report.words import modality_name
 
 WIDEST = 120
 GAP = 2
@@ -33,7 +43,7 @@ def show(report: Report, console: Console) -> None:
         console.print()
         _print(console, "Not run", "bold")
         for skipped in report.skipped:
-            _print(console, f"{skipped.method}, {modality_name(skipped.modalities)}: {skipped.reason}", indent=2)
+            _print(console, f"{skipped.method}, {words.modality_name(skipped.modalities)}: {skipped.reason}", indent=2)
     for name in report.unscored:
         _print(console, f"Trained, but scored on no suite yet: {name}", "yellow")
 
@@ -43,7 +53,7 @@ def _show_suite(table: SuiteTable, console: Console) -> None:
     for guard in table.guards:
         if guard.failed:
             _print(console, guard_sentence(guard), "bold red")
-    columns, widths = fit(table.rows, min(console.width, WIDEST))
+    columns, widths = fit(columns_of(table), table.rows, min(console.width, WIDEST))
     header = [column.header for column in columns]
     console.print(Text(_line("#", header, columns, widths), "bold"), soft_wrap=True)
     console.print(Text("─" * (MARK + sum(widths) + GAP * len(widths)), "dim"), soft_wrap=True)
@@ -53,18 +63,22 @@ def _show_suite(table: SuiteTable, console: Console) -> None:
         for row in section.rows:
             cells = [column.cell(row) for column in columns]
             console.print(Text(_line(next(left), cells, columns, widths)), soft_wrap=True)
+        if section.published and len(section.rows) > 1:
+            names = words.differing(words.flat(row.training.training_protocol) for row in section.rows)
+            parts = ", ".join(dict.fromkeys(name.split(".")[0] for name in names)) or "nothing"
+            _print(console, f"Training differs in: {parts}. The written report has the values.", "dim")
     for reason, letter in legend(table).items():
         _print(console, f"{letter}: {reason}.", "yellow")
-    dropped = [column.header for column in COLUMNS if column not in columns]
+    dropped = [column.header for column in columns_of(table) if column not in columns]
     if dropped:
         _print(console, f"Left out for want of width: {', '.join(dropped)}.", "dim")
     for sentence in caption(table):
         _print(console, sentence, "dim")
 
 
-def fit(rows: Sequence[Row], width: int) -> tuple[list[Column], list[int]]:
+def fit(wanted: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[list[Column], list[int]]:
     """The columns that fit into a width, and their widths; the method's name is cut where nothing else helps."""
-    columns = list(COLUMNS)
+    columns = list(wanted)
     widths = [max(len(column.header), *(len(column.cell(row)) for row in rows)) for column in columns]
     while MARK + sum(widths) + GAP * len(widths) > width and any(column.drop for column in columns):
         least = max(range(len(columns)), key=lambda place: columns[place].drop)

@@ -42,6 +42,8 @@ KEY = (
     "accuracy on the hardest and the easiest class, %. Trained / all: parameters. Train s, test s: seconds to train, "
     "and to encode the clips (next to nothing where another row had cached them) and score; times are means over seeds."
 )
+PUBLISHED_RECIPES = "Published recipes: each method as its paper trains it"
+EXTERNAL_DATA = "External data: weight files that were made with other recordings."
 GENERATED = "Generated data: simulated bodies and simulated sensors. These figures say nothing about MMAct."
 
 
@@ -106,7 +108,7 @@ def plain(value: object) -> str:
     if isinstance(value, str):
         return short(value) if len(value) == 64 and set(value) <= set("0123456789abcdef") else value
     if isinstance(value, (list, tuple)):
-        return ", ".join(plain(part) for part in value)
+        return ", ".join(plain(part) for part in value) or "none"
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
     return str(value)

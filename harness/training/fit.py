@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from harness.api import FewShotMethod
+from harness.budget import Budget
 from harness.device import Device
 from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.evaluation.metrics import measure
 from harness.evaluation.score import score_suite
 from harness.input import ClipSource
 from harness.progress import Watcher
-from harness.protocol import HEADLINE_REGIMEN, Budget, Regimen
+from harness.protocol import HEADLINE_REGIMEN, Regimen
 from harness.task import Task
 from harness.training.loop import Trained, train
 

@@ -53,7 +53,7 @@ def backward_through_head(method: FewShotMethod, encoded: Features, batch: Episo
     with device.autocast():
         embedded = method.embed(encoded)
     # distances, softmax and loss in float32, as in evaluation
-    embedded = {name: value.float() if value.is_floating_point() else value for name, value in embedded.items()}
+    embedded = {k: v.float() if v.dtype in {torch.bfloat16, torch.float16} else v for k, v in embedded.items()}
     support, query = batch.split(embedded)
     terms = method.loss(support, query, batch.targets)
     torch.stack([term.float() for term in terms.values()]).sum().backward()

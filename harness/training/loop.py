@@ -13,20 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Clips, FewShotMethod
+from harness.api import FewShotMethod
+from harness.budget import Budget
 from harness.device import Device
 from harness.encoders.build import seeded
 from harness.episodes.sampling import EpisodeSampler
 from harness.errors import DivergedError
 from harness.evaluation.features import FeatureTable
-from harness.input import ClipSource
-from harness.protocol import Budget
+from harness.input import ClipSource, LoadedClips
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.checkpoint import load_state, save_state
 from harness.training.gradients import backward, backward_through_head
+from harness.training.optimiser import build_optimiser
 from harness.training.prefetch import ahead
-
-GRADIENT_NORM = 1.0  # clipped to this, for every method alike
 
 
 @dataclass
@@ -83,13 +82,7 @@ def train(
         report: called with (step, scalars) at every look and every few steps.
     """
     parameters = [p for p in method.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        parameters,
-        lr=budget.learning_rate,
-        weight_decay=budget.weight_decay,
-        fused=device.torch.type == "cuda",
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, budget))
+    optimiser, schedule = build_optimiser(parameters, budget, device)
     trained, first = _resume(method, optimiser, schedule, state_file)
     looks = _looks(budget)
     started = time.perf_counter()
@@ -111,7 +104,8 @@ def train(
                 assert isinstance(source, FeatureTable)
                 encoded = source.gather(batch.rows, device.torch)
                 terms = backward_through_head(method, encoded, batch, device)
-        torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
+        if budget.clip:
+            torch.nn.utils.clip_grad_norm_(parameters, budget.clip)
         optimiser.step()
         schedule.step()
         trained.clips += len(batch.rows)
@@ -152,7 +146,7 @@ def _steps(
     seed: int,
     first: int,
     device: Device,
-) -> Iterator[tuple[int, EpisodeBatch, Clips | None]]:
+) -> Iterator[tuple[int, EpisodeBatch, LoadedClips | None]]:
     """Everything a step needs but the model."""
     for step in range(first, budget.steps):
         batch = episode_batch(sampler, rows, step, budget.episodes_per_step, device.torch)
@@ -162,14 +156,6 @@ def _steps(
 def _looks(budget: Budget) -> set[int]:
     """Steps after which validation is looked at, evenly spaced, the last included."""
     return {math.ceil(budget.steps * (i + 1) / budget.looks) for i in range(budget.looks)}
-
-
-def _rate(step: int, budget: Budget) -> float:
-    """Linear warm-up, then a half cosine down to zero."""
-    warmup = max(1, round(budget.warmup * budget.steps))
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, budget.steps - warmup)))
 
 
 def _save(path: Path, step: int, method: FewShotMethod, optimiser: Any, schedule: Any, trained: Trained) -> None:

@@ -1,6 +1,7 @@
 """The shared encoders: per modality and seed one, trained on the training classes by a neutral objective.
 
 Every head of a table gets the same ones, so heads are compared and not the luck or the length of encoder training.
+Where the initialisation is "fresh" (published recipes) nothing is trained: a head starts from the encoder as built.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from harness.encoders.build import build_encoder, state_digest
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
 from harness.progress import Watcher
-from harness.protocol import Regimen, digest, encoder_protocol
+from harness.protocol import Regimen, Settings, digest, encoder_protocol
 from harness.provenance import provenance
 from harness.task import Task
 from harness.training.checkpoint import load_weights, save_weights
@@ -73,14 +74,15 @@ class SharedEncoders:
         self._fresh: set[Path] = set()
         self._tables: dict[tuple[object, ...], FeatureTable] = {}
 
-    def trained(self, modality: str, seed: int, regimen: Regimen) -> tuple[Encoder, dict[str, Any]]:
-        """A fresh copy of the trained encoder, and its record: digests, selection trace, costs."""
-        settings, sensors = self.task.settings, tuple(self.task.store.sensors)
+    def trained(self, settings: Settings, modality: str, seed: int, regimen: Regimen) -> tuple[Encoder, dict[str, Any]]:
+        """A fresh copy of the encoder that heads start from, and its record: digests, selection trace, costs."""
+        sensors = tuple(self.task.store.sensors)
         encoder = build_encoder(modality, settings, sensors, seed)
-        common = self.task.common_digests(self.device.precision)
-        identity = encoder_protocol(settings, modality, regimen, common) | {"seed": seed}
-        name = f"{modality}-{regimen.name}-s{seed}-{digest(identity)[:8]}"
-        path = self.folder / f"{name}.safetensors"
+        if settings.initialisation == "fresh":
+            state = state_digest(encoder)
+            return encoder, {"initial_state": state, "state": state, "objective": None, "volatile": {}}
+        name = self.name(settings, modality, seed, regimen)
+        path = self.path(name)
         state_file = path.with_suffix(".state")
         if self.force and path not in self._fresh:
             path.unlink(missing_ok=True)
@@ -125,12 +127,24 @@ class SharedEncoders:
         save_weights(path, encoder.state_dict(), notes)
         return encoder, notes
 
-    def features(self, modality: str, seed: int, regimen: Regimen, outputs: tuple[str, ...], role: str) -> FeatureTable:
+    def name(self, settings: Settings, modality: str, seed: int, regimen: Regimen) -> str:
+        """What tells an encoder from all others; ends in a digest of everything that decides its state."""
+        common = self.task.common_digests(self.device.precision)
+        identity = encoder_protocol(settings, modality, regimen, common) | {"seed": seed}
+        return f"{modality}-{regimen.name}-s{seed}-{digest(identity)[:8]}"
+
+    def path(self, name: str) -> Path:
+        """Where a trained encoder is kept."""
+        return self.folder / f"{name}.safetensors"
+
+    def features(
+        self, settings: Settings, modality: str, seed: int, regimen: Regimen, outputs: tuple[str, ...], role: str
+    ) -> FeatureTable:
         """Features of all usable clips of a role, computed once for all heads and suites of a seed."""
-        key = (modality, seed, regimen.name, outputs, role)
+        key = (self.name(settings, modality, seed, regimen), seed, outputs, role)
         if key not in self._tables:
             self._tables = {old: table for old, table in self._tables.items() if old[1] == seed}
-            encoder, _ = self.trained(modality, seed, regimen)
+            encoder, _ = self.trained(settings, modality, seed, regimen)
             encoder = encoder.to(self.device.torch).eval()
             rows = self.task.role_rows(role)
             self.watcher.begin(f"{modality} features, {role} classes, seed {seed}", len(rows))
@@ -142,10 +156,10 @@ class SharedEncoders:
                     done += count
                     self.watcher.advance(done)
 
-                source = ClipSource(self.task.store, self.task.settings.input, (modality,))
+                source = ClipSource(self.task.store, settings.input, (modality,))
                 self._tables[key] = encode_clips(
                     lambda clips: encode_modality(encoder, clips, outputs),
-                    source, rows, self.device, self.task.settings.batch, advance,
+                    source, rows, self.device, settings.batch, advance,
                 )  # fmt: skip
             finally:
                 self.watcher.end()

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 
 from harness.api import Clips, Encoder
 from harness.encoders.build import build_encoder, seeded, state_digest
-from harness.encoders.frames import FrameEncoder
 from harness.encoders.pooling import segment_mean
 from harness.encoders.sensors import SensorEncoder
+from harness.errors import HarnessError
+from tests.encoders.networks import SENSORS, clips
 from tests.toys import toy_settings
-
-SENSORS = ("acc", "gyro")
-SMALL: dict[str, Any] = {"channels": [8, 8, 16, 16], "stem_width": 8}
-
-
-def clips(count: int = 4) -> Clips:
-    random = torch.Generator().manual_seed(0)
-    present = {name: torch.ones(count, dtype=torch.bool) for name in ("video", "sensors", *SENSORS)}
-    return Clips(
-        torch.rand(count, 4, 3, 24, 24, generator=random),
-        {name: torch.randn(count, 32, 3, generator=random) for name in SENSORS},
-        {name: torch.rand(count, 32, generator=random) < 0.8 for name in SENSORS},
-        present,
-    )
 
 
 @pytest.fixture(params=["video", "sensors"])
 def encoder(request: pytest.FixtureRequest) -> Encoder:
-    return build_encoder(request.param, toy_settings(), SENSORS, 0).eval()
+    return build_encoder(
+        request.param, toy_settings(input={"frames": 4, "size": 24, "sensor_length": 32}), SENSORS, 0
+    ).eval()
 
 
 def test_outputs_have_the_widths_that_are_declared(encoder: Encoder) -> None:
     outputs = tuple(encoder.widths)
     found = encoder(clips(), outputs)
-    assert tuple(found) == outputs == ("sequence", "vector")
-    assert found["vector"].shape == (4, encoder.widths["vector"])
-    assert found["sequence"].shape[0] == 4
-    assert found["sequence"].shape[2] == encoder.widths["sequence"]
+    assert tuple(found) == outputs
+    assert outputs[:3] == ("vector", "sequence", "map")
+    assert {"stage:0", "stage:-1", "stage:-2"} < set(outputs)
+    for name, value in found.items():
+        assert value.shape[2 if name == "sequence" else 1] == encoder.widths[name]
+        assert len(value) == 3
     assert encoder.widths["vector"] == 2 * encoder.widths["sequence"], "two segments"
     assert tuple(encoder(clips(), ("vector",))) == ("vector",)
 
@@ -51,7 +40,7 @@ def test_a_clip_is_encoded_the_same_alone_and_in_a_batch(encoder: Encoder, mode:
     """In training mode too: no encoder that is trained here looks at its batch."""
     encoder.train(mode)
     whole = encoder(clips(), ("vector",))["vector"]
-    for row in range(4):
+    for row in range(3):
         alone = encoder(clips()[row : row + 1], ("vector",))["vector"]
         torch.testing.assert_close(alone[0], whole[row], rtol=1e-5, atol=1e-5)
 
@@ -100,22 +89,6 @@ def test_state_digests_see_values_and_names() -> None:
     assert state_digest(one) != before
 
 
-def test_frozen_batchnorm_stays_frozen_in_training() -> None:
-    encoder = FrameEncoder("resnet10t", SMALL, "frozen-batch", "keep", "mean", 1).train()
-    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
-    assert norms
-    before = [norm.running_mean.clone() for norm in norms if norm.running_mean is not None]
-    encoder(clips(), ("vector",))
-    for norm, mean in zip(norms, before, strict=True):
-        assert norm.running_mean is not None
-        assert torch.equal(norm.running_mean, mean)
-
-
-def test_group_norm_is_used_from_scratch() -> None:
-    encoder = FrameEncoder("resnet10t", SMALL, "group", "keep", "mean", 1)
-    assert not [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-
-
 def test_an_absent_sensor_is_told_from_one_that_measures_zero() -> None:
     encoder = SensorEncoder(SENSORS, 16, 2, 1).eval()
     zero, absent = clips(1), clips(1)
@@ -126,6 +99,46 @@ def test_an_absent_sensor_is_told_from_one_that_measures_zero() -> None:
     a, b = (encoder(each, ("vector",))["vector"] for each in (zero, absent))
     assert not torch.allclose(a, b)
     assert bool(b.isfinite().all())
+
+
+def test_the_stages_of_the_sensor_encoder_are_its_blocks() -> None:
+    encoder = SensorEncoder(SENSORS, 16, 3, 1).eval()
+    found = encoder(clips(), ("map", "stage:0", "stage:1", "stage:-1", "vector"))
+    shapes = {name: tuple(value.shape) for name, value in found.items() if name != "vector"}
+    assert shapes == {
+        "map": (3, 32, 4, 1, 1),
+        "stage:0": (3, 16, 16, 1, 1),
+        "stage:1": (3, 16, 8, 1, 1),
+        "stage:-1": (3, 32, 4, 1, 1),
+    }
+    assert encoder.film_widths("stage:0") == (16, 16, 32, 32)
+    assert encoder.film_widths("stage:-1") == ()
+    for stage in ("stage:0", "stage:1", "stage:-1"):
+        torch.testing.assert_close(encoder.tail(stage, found[stage]), found["vector"])
+
+
+def test_modulation_of_sensors() -> None:
+    encoder = SensorEncoder(SENSORS, 16, 2, 1).eval()
+    value, vector = encoder(clips(), ("stage:-2", "vector")).values()
+    same = [(torch.ones(3, width), torch.zeros(3, width)) for width in encoder.film_widths("stage:-2")]
+    torch.testing.assert_close(encoder.tail("stage:-2", value, same), vector)
+    other = [(gamma, beta + torch.tensor([0.0, 1.0, 0.0])[:, None]) for gamma, beta in same]
+    changed = encoder.tail("stage:-2", value, other)
+    torch.testing.assert_close(changed[[0, 2]], vector[[0, 2]])
+    assert not torch.allclose(changed[1], vector[1], atol=1e-2)
+
+
+def test_a_long_map_of_sensors_has_49_steps() -> None:
+    encoder = SensorEncoder(("acc",), 16, 1, 1).eval()
+    long = clips(1)
+    long.sensors["acc"], long.sensor_mask["acc"] = torch.randn(1, 200, 3), torch.ones(1, 200, dtype=torch.bool)
+    assert encoder(long, ("map", "sequence"))["map"].shape == (1, 16, 49, 1, 1)
+
+
+def test_an_output_that_does_not_exist_is_refused(encoder: Encoder) -> None:
+    for use in (lambda: encoder.widths["stage:9"], lambda: encoder(clips(), ("stage:9",))):
+        with pytest.raises(HarnessError, match=r"no output 'stage:9'. It has: vector, sequence, map, stage:0"):
+            use()
 
 
 def test_segment_means_by_hand() -> None:

@@ -96,6 +96,46 @@ def test_markdown_tables_are_whole(folder: Path) -> None:
     assert "needs a map" in text
 
 
+def test_learning_rates_are_listed_with_what_was_tried(tmp_path: Path) -> None:
+    tried = [(0.0003, 0.5), (0.001, 0.625), (0.01, None)]
+    add_seeds(tmp_path, "searched", SHARES, learning_rate=0.001, search="searched-video", tried=tried)
+    add_seeds(tmp_path, "given", SHARES, learning_rate=0.02)
+    add(tmp_path, "random", 0, answers([1.0, 0.0] * 4), regime="untrained", learning_rate=None)
+    text = markdown(read_report(tmp_path))
+    part = text[text.index("## Learning rates") :].split("## ")[1]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines() if line.startswith("| ")]
+    assert cells[2:] == [
+        ["given, video, frozen", "0.02", "none, it was given"],
+        ["searched, video, frozen", "0.001", "0.0003: 50.0 · **0.001: 62.5** · 0.01: diverged"],
+    ]
+
+
+def test_published_recipes_say_in_which_settings_they_differ(folder: Path) -> None:
+    for place, name in enumerate(("slow", "quick")):
+        protocol = {
+            "input": {"frames": 8 * (1 + place), "flip": True},
+            "training": {"milestones": [0.5] * place},
+            "encoder_training": {"steps": 5, "looks": 2} if place else None,
+        }
+        changes = {"recipe": "published", "training_digest": f"{7 + place}" * 64, "training_protocol": protocol}
+        add_seeds(folder, name, SHARES, **changes)
+    text = markdown(read_report(folder))
+    title = "Published recipes: each method as its paper trains it"
+    part = text[text.index(f"## {title}") :].split("\n## ")[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines() if line.startswith("| ")]
+    assert cells[0] == ["setting", "quick, video, frozen", "slow, video, frozen"]
+    assert cells[2:] == [
+        ["`encoder_training`", "yes", "none"],
+        ["`input.frames`", "16", "8"],
+        ["`training.milestones`", "0.5", "none"],
+    ], "not flip: it agrees"
+    for width in (80, 120):
+        lines = printed(folder, width)
+        assert title in lines
+        assert any("Training differs in: encoder_training, input, training." in line for line in lines)
+        assert max(map(len, lines)) <= width
+
+
 def test_picture_is_well_formed_and_names_every_row(folder: Path, tmp_path: Path) -> None:
     write_report(folder, tmp_path)
     root = ElementTree.parse(tmp_path / "table.svg").getroot()

@@ -14,7 +14,17 @@ from harness.episodes.suites import SUITES
 from harness.errors import HarnessError
 from harness.records import RecordFolder, SkippedRecord
 from harness.report import read_report
-from harness.report.columns import accuracy, caption, data_warnings, guard_sentence, key, legend, marks
+from harness.report.columns import (
+    COLUMNS,
+    accuracy,
+    caption,
+    columns_of,
+    data_warnings,
+    guard_sentence,
+    key,
+    legend,
+    marks,
+)
 from harness.report.tables import SuiteTable
 from harness.report.words import MISSING, SUITE_RULES, SUITE_TITLES, compact, decimals, percent
 from tests.report.small import DATA, add, add_seeds, answers
@@ -84,6 +94,37 @@ def test_another_training_digest_is_another_section_that_says_what_differs(tmp_p
         "Video, shared encoders frozen; training.steps 9",
     }
     assert marks(made) == [MISSING, MISSING]  # no rank where there is no rival
+
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "slow": {"training_digest": "7" * 64, "training_protocol": {"input": {"frames": 8}, "training": {"clip": 0.0}}},
+    "quick": {"training_digest": "8" * 64, "training_protocol": {"input": {"frames": 16}, "training": {"clip": 0.0}}},
+}
+
+
+def test_published_recipes_share_a_section_that_ranks_nothing(tmp_path: Path) -> None:
+    add_seeds(tmp_path, "half", HALF)
+    add(tmp_path, "control", 0, answers([1.0] * 4), regime="untrained", training_digest="1" * 64)
+    for name, protocol in RECIPES.items():
+        add_seeds(tmp_path, name, BETTER[:1], recipe="published", regime="tuned", **protocol)
+    made = table(tmp_path)
+    assert [section.digest for section in made.sections] == ["a" * 64, None, None]
+    matched, published, _ = made.sections
+    assert matched.heading == "Video, shared encoders frozen", "as without them"
+    assert published.heading == "Published recipes: each method as its paper trains it"
+    assert [(row.label, row.rank, row.notes) for row in published.rows] == [("quick", None, ()), ("slow", None, ())]
+    assert marks(made)[1:3] == ["", ""]
+
+
+def test_external_data_is_a_column_where_rows_may_differ_in_it(tmp_path: Path) -> None:
+    add_seeds(tmp_path / "one", "half", HALF)
+    assert columns_of(table(tmp_path / "one")) == COLUMNS
+    changes: dict[str, Any] = {"recipe": "published", "external_data": ("a file.safetensors sha256:0",)}
+    add_seeds(tmp_path / "two", "half", HALF, **changes)
+    add_seeds(tmp_path / "two", "plain", HALF, recipe="published")
+    made = table(tmp_path / "two")
+    assert columns_of(made)[-1].header == "external data"
+    assert [columns_of(made)[-1].cell(row) for row in made.rows] == ["a file.safetensors", "none"]
 
 
 def test_controls_come_last_and_are_not_ranked(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def step(task: Task, dtype: torch.dtype, dropout: float = 0.0) -> tuple[FewShotM
         encoders["sensors"].blocks.append(nn.Dropout(dropout))  # type: ignore[operator, union-attr]
     sampler, rows = task.training_sampler(0, 2, "base")
     batch = episode_batch(sampler, rows, 0, 2, CPU.torch)
-    clips = ClipSource(task.store, task.settings.input, BOTH).load(batch.rows, (0, 0))
+    clips = ClipSource(task.store, task.settings.input, BOTH).load(batch.rows, (0, 0)).to("cpu")
     assert clips.video is not None
     sensors = {name: value.to(dtype) for name, value in clips.sensors.items()}
     return method, Clips(clips.video.to(dtype), sensors, clips.sensor_mask, clips.present), batch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,15 @@ from torch import Tensor
 
 from baselines.protonet import ProtoNet
 from harness.api import Features, FewShotMethod, Setup
+from harness.budget import Budget
 from harness.encoders.build import build_encoder, seeded, state_digest
 from harness.errors import HarnessError
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
-from harness.protocol import HEADLINE_REGIMEN, PAPER_REGIMEN, Budget, Regimen
+from harness.protocol import HEADLINE_REGIMEN, PAPER_REGIMEN, Regimen
 from harness.task import Task
 from harness.training.fit import validation_accuracy
-from harness.training.loop import Trained, _looks, _rate, train
+from harness.training.loop import Trained, _looks, train
 from tests.toys import CPU, toy_store, toy_task
 
 BUDGET = Budget(steps=6, looks=3, episodes_per_step=2, queries=1, learning_rate=0.01)
@@ -198,13 +198,20 @@ def test_looks_are_evenly_spaced_and_include_the_last_step() -> None:
     assert _looks(Budget(steps=2, looks=5)) == {1, 2}
 
 
-def test_the_rate_warms_up_and_falls_to_zero() -> None:
-    budget = Budget(steps=20, warmup=0.2)
-    rates = [_rate(step, budget) for step in range(20)]
-    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert all(a > b for a, b in pairwise(rates[4:]))
-    assert rates[-1] < 0.02
-    assert _rate(0, Budget(steps=1, warmup=0)) == 1
+def test_the_gradient_is_cut_to_the_norm_of_the_budget_or_not_at_all(task: Task, tmp_path: Path) -> None:
+    def first_move(clip: float) -> float:
+        method = build(task, tuned=False)
+        before = {name: value.detach().clone() for name, value in method.named_parameters()}
+        rate = {"optimiser": "sgd", "weight_decay": 0.0, "warmup": 0.0, "schedule": "constant", "learning_rate": 1.0}
+        budget = BUDGET.model_copy(update={**rate, "steps": 1, "looks": 1, "clip": clip})
+        run(task, method, tmp_path / "x.state", budget=budget)
+        moves = [(value.detach() - before[name]).flatten() for name, value in method.named_parameters()]
+        return float(torch.cat(moves).norm())
+
+    whole = first_move(0)
+    assert whole > 0.01
+    assert first_move(0.01) == pytest.approx(0.01, rel=1e-3)
+    assert first_move(whole * 2) == pytest.approx(whole)
 
 
 def test_an_error_while_loading_reaches_the_caller(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

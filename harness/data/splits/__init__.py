@@ -1,6 +1,7 @@
 """Class splits (base / validation / novel) and the published clip lists that suites are built from.
 
-Two splits ship with the package, ``mmact`` and ``utd-mhad``; any other is a TOML file with three class lists.
+Two splits ship with the package, ``mmact`` and ``utd-mhad``; any other is a TOML file with three class lists, and
+``directional``: in words, why a mirrored clip may show another class than the recorded one, or "" where none does.
 """
 
 from __future__ import annotations
@@ -23,12 +24,19 @@ from harness.errors import HarnessError, nearest
 ROLES = ("base", "validation", "novel")
 SHIPPED = ("mmact", "utd-mhad")
 SPLIT_OF_LAYOUT = {"mmact": "mmact", "mmact-flat": "mmact", "utd-mhad": "utd-mhad"}
+UNSTATED = "the split does not state whether a class depends on direction"
 _FOLDER = resources.files("harness.data.splits")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Disjoint class lists. ``clips`` is the published clip list (identity columns, ids), where there is one."""
+    """Disjoint class lists.
+
+    Attributes:
+        clips: the published clip list (identity columns, ids), where there is one.
+        directional: why training clips must not be mirrored; empty where they may. No part of the digest: it says how
+            clips may be shown in training, not which are drawn.
+    """
 
     name: str
     source: str
@@ -36,6 +44,7 @@ class Split:
     validation: tuple[str, ...]
     novel: tuple[str, ...]
     clips: pd.DataFrame | None = None
+    directional: str = UNSTATED
 
     @property
     def classes(self) -> frozenset[str]:
@@ -131,7 +140,7 @@ def _published_for(split: Split, layout: str) -> pd.DataFrame | None:
 
 
 def _parse(content: dict[str, Any], where: str) -> Split:
-    known = {"name", "source", *ROLES, *(["clips"] if where in SHIPPED else [])}
+    known = {"name", "source", "directional", *ROLES, *(["clips"] if where in SHIPPED else [])}
     for key in content.keys() - known:
         raise HarnessError(f"unknown key {key!r}.", where=where, remedy=nearest(key, known))
     lists = {role: _class_list(content.get(role, []), role, where) for role in ROLES}
@@ -151,8 +160,15 @@ def _parse(content: dict[str, Any], where: str) -> Split:
             where=where,
             remedy="The three lists must be disjoint.",
         )
+    directional = content.get("directional", UNSTATED)
+    if not isinstance(directional, str):
+        raise HarnessError(
+            "'directional' is not a text.",
+            where=where,
+            remedy='Write directional = "the reason" where a class depends on left and right, "" where none does.',
+        )
     clips = _published_clips(content["clips"]) if where in SHIPPED else None
-    return Split(str(content["name"]), str(content.get("source", where)), **lists, clips=clips)
+    return Split(str(content["name"]), str(content.get("source", where)), **lists, clips=clips, directional=directional)
 
 
 def _class_list(value: object, role: str, where: str) -> tuple[str, ...]:

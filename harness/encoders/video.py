@@ -1,0 +1,151 @@
+"""Video encoder: pixels through a network in stages, and the outputs that heads take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from harness.api import Clips
+from harness.encoders.backbone import Backbone, on_meta
+from harness.encoders.frames import FrameNetwork, FrameResNet, is_resnet, timm_network
+from harness.encoders.norm import hold_batch_norm, use_group_norm
+from harness.encoders.pooling import dynamics, moving, pool_map, pool_stage, segment_mean
+from harness.encoders.resnet3d import NAMES, VolumeNetwork
+from harness.encoders.space_time_vit import SpaceTimeViT
+from harness.encoders.staged import StagedEncoder, widths
+from harness.encoders.weights import load_weights
+from harness.errors import HarnessError
+from harness.protocol import VideoEncoderSpec
+
+Made = TypeVar("Made")
+
+PIXELS = {  # mean and standard deviation of red, green and blue in 0..1
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "kinetics": ((0.4345, 0.4051, 0.3775), (0.2768, 0.2713, 0.2737)),
+    "torchvision-video": ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+
+
+class VideoEncoder(StagedEncoder):
+    """Normalises pixels, runs a network and pools what it says.
+
+    Outputs (:class:`harness.api.Encoder`), for a network that leaves t steps of its own:
+
+    * ``"sequence"`` (B, t, D);
+    * ``"vector"`` (B, D'): means of ``segments`` parts of the sequence, or its dynamics. With plain means of a single
+      part it is the network's own feature of the clip where it has one (transformers: see :class:`SpaceTimeViT`);
+    * ``"map"`` (B, D, t', h', w'), t' = min(t, segments), sides of at most sqrt(49 / t');
+    * ``"stage:k"``, places averaged to at most 7 x 7; :meth:`tail` gives the vector of it.
+
+    With ``pooling = "dynamics"`` sequence and map are also less their means over time, before any other pooling.
+
+    Args:
+        spec: settings.
+        frames, size: of the clips that will come.
+
+    Raises:
+        HarnessError: no such network, arguments or weights that do not fit it, clips that it cannot take, or more
+            segments than it leaves steps.
+    """
+
+    modality = "video"
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: VideoEncoderSpec, frames: int, size: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.backbone = make_backbone(spec, frames, size)
+        if spec.norm == "group":
+            use_group_norm(self.backbone)
+        if spec.weights:
+            load_weights(self.backbone, Path(spec.weights).expanduser())
+        pixels = torch.empty(1, 3, frames, size, size, device="meta")
+        values, reading = _fitting(lambda: on_meta(self.backbone)(pixels), spec)
+        steps, width = reading.sequence.shape[1:]
+        if spec.segments > steps:
+            raise HarnessError(
+                f"video_encoder.segments is {spec.segments}, but {spec.name} leaves {steps} steps of {frames} frames.",
+                remedy="Lower video_encoder.segments or raise input.frames.",
+            )
+        vector = width * (spec.segments + (spec.pooling == "dynamics"))
+        self.widths = widths(vector, width, reading.places.shape[1], [value.shape[1] for value in values])
+        mean, std = (torch.tensor(part).view(1, 1, 3, 1, 1) for part in PIXELS[spec.pixel_norm])
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+        self.train()  # holds what is to be held from the start
+
+    @property
+    def depth(self) -> int:
+        return self.backbone.depth
+
+    def train(self, mode: bool = True) -> VideoEncoder:
+        super().train(mode)
+        if self.spec.norm == "frozen-batch":
+            hold_batch_norm(self)
+        return self
+
+    def enter(self, clips: Clips) -> Tensor:
+        video = clips.video
+        assert video is not None
+        centre = video.mean(dim=1, keepdim=True) if self.spec.background == "subtract" else self.mean
+        return ((video - centre) / self.std).transpose(1, 2)
+
+    def stage(self, index: int, value: Tensor) -> Tensor:
+        return self.backbone.stage(index, value)
+
+    def stage_norms(self, index: int) -> list[nn.Module]:
+        return self.backbone.stage_norms(index)
+
+    def stage_output(self, value: Tensor) -> Tensor:
+        return pool_stage(value)
+
+    def leave(self, value: Tensor, outputs: Iterable[str]) -> dict[str, Tensor]:
+        reading, found = self.backbone.read(value), {}
+        moves, segments = self.spec.pooling == "dynamics", self.spec.segments
+        if "vector" in outputs:
+            if moves:
+                found["vector"] = dynamics(reading.sequence, segments)
+            elif segments == 1 and reading.clip is not None:
+                found["vector"] = reading.clip
+            else:
+                found["vector"] = segment_mean(reading.sequence, segments)
+        if "sequence" in outputs:
+            found["sequence"] = moving(reading.sequence, 1) if moves else reading.sequence
+        if "map" in outputs:
+            found["map"] = pool_map(moving(reading.places, 2) if moves else reading.places, segments)
+        return found
+
+
+def make_backbone(spec: VideoEncoderSpec, frames: int, size: int) -> Backbone:
+    """The network that settings name: a space-time transformer, a 3-D ResNet, or any network of timm.
+
+    Raises:
+        HarnessError: no such network, or arguments or clips that it does not take.
+    """
+
+    def make() -> Backbone:
+        if spec.name == "space_time_vit":
+            return SpaceTimeViT(frames, size, **spec.arguments)
+        if spec.name in NAMES:
+            return VolumeNetwork(spec.name, spec.arguments)
+        network = timm_network(spec.name, spec.arguments)
+        return (FrameResNet if is_resnet(network) else FrameNetwork)(network, size)
+
+    return _fitting(make, spec)
+
+
+def _fitting(make: Callable[[], Made], spec: VideoEncoderSpec) -> Made:
+    """Run what fails where arguments or clips do not suit a network, and say so."""
+    try:
+        return make()
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        raise HarnessError(
+            f"{spec.name} does not take these arguments or clips: {' '.join(str(error).split())}.",
+            remedy="Change video_encoder.arguments (some want img_size there), input.size or input.frames.",
+        ) from error

@@ -1,0 +1,122 @@
+"""A job's method: built on its encoders, fed with clips or cached features, trained, encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.api import Encoder, FewShotMethod, NotApplicable, Setup
+from harness.budget import Budget
+from harness.device import Device
+from harness.encoders.build import seeded
+from harness.evaluation.features import FeatureTable, encode_clips
+from harness.input import ClipSource
+from harness.jobs import Job, bare_setup
+from harness.progress import Watcher
+from harness.task import Task
+from harness.training.fit import Curves, fit
+from harness.training.loop import Trained
+from harness.training.shared_encoder import SharedEncoders
+
+
+class Trainer:
+    """Does for one job at a time what jobs have in common.
+
+    Args:
+        task: the data.
+        shared: the encoders that heads start from.
+        device: where to run.
+        watcher: told what goes on.
+        curves: opens a log of scalars for a named training.
+    """
+
+    def __init__(
+        self, task: Task, shared: SharedEncoders, device: Device, watcher: Watcher, curves: Callable[[str], Curves]
+    ) -> None:
+        self.task, self.shared, self.device, self.watcher, self.curves = task, shared, device, watcher, curves
+
+    def build(self, job: Job) -> tuple[FewShotMethod, dict[str, dict[str, Any]]]:
+        """The method in its initial state, and the records of its encoders.
+
+        Raises:
+            NotApplicable: the method cannot run on these modalities, or no clip has one of them.
+        """
+        for modality in job.row.modalities:
+            if not self.task.has(modality):
+                raise NotApplicable(f"no clip of this data set has {modality}")
+        encoders: dict[str, Encoder] = {}
+        notes: dict[str, dict[str, Any]] = {}
+        if job.method.needs.outputs:
+            for modality in job.row.modalities:
+                encoder, notes[modality] = self.shared.trained(job.settings, modality, job.seed, job.regimen)
+                encoders[modality] = encoder.requires_grad_(job.regime == "tuned")
+        bare = bare_setup(self.task, job.row, job.regimen)
+        with seeded(job.seed, "head", job.label):
+            method = job.method(Setup(**{**vars(bare), "encoders": encoders}), **job.method_settings)
+        return method, notes
+
+    def train(
+        self, job: Job, method: FewShotMethod, budget: Budget, *, state_file: Path, title: str, name: str
+    ) -> Trained:
+        """Train a method that was just built and leave it at the state that the regimen selects.
+
+        Args:
+            state_file: where a training that is cut off leaves its state.
+            title: for the watcher.
+            name: of the curves.
+
+        Raises:
+            DivergedError: a loss or a score is not finite.
+        """
+        source: ClipSource | FeatureTable
+        if job.regime == "frozen":
+            roles = job.regimen.classes if "validation" in job.regimen.classes else f"{job.regimen.classes}+validation"
+            source = self.encoded(job, method, roles)
+        else:
+            source = self._clips(job)
+        return fit(
+            method,
+            self.task,
+            budget,
+            job.regimen,
+            source,
+            device=self.device,
+            seed=job.seed,
+            state_file=state_file,
+            title=title,
+            watcher=self.watcher,
+            curves=self.curves(name),
+        )
+
+    def encoded(self, job: Job, method: FewShotMethod, role: str) -> FeatureTable:
+        """Encoded clips of a role: shared where the encoders are frozen, the method's own otherwise."""
+        if job.regime == "frozen" and type(method).encode is FewShotMethod.encode:
+            tables = [
+                self.shared.features(job.settings, modality, job.seed, job.regimen, method.needs.outputs, role)
+                for modality in job.row.modalities
+            ]
+            return reduce(FeatureTable.joined, tables)
+        method.eval()
+        rows = self.task.role_rows(role)
+        return encode_clips(method.encode, self._clips(job), rows, self.device, job.settings.batch)
+
+    def _clips(self, job: Job) -> ClipSource:
+        return ClipSource(self.task.store, job.settings.input, job.row.modalities)
+
+
+class Own(torch.nn.Module):
+    """The part of a method that its checkpoint holds: all of it, or all but the shared encoders where frozen."""
+
+    def __init__(self, method: FewShotMethod, regime: str) -> None:
+        super().__init__()
+        for name, module in method.named_children():
+            if name != "encoders" or regime == "tuned":
+                self.add_module(name, module)
+        for name, parameter in method.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name, buffer in method.named_buffers(recurse=False):
+            self.register_buffer(name, buffer)
