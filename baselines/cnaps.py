@@ -7,16 +7,16 @@ support. Bateni, Goyal, Masrani, Wood, Sigal, "Improved Few-Shot Visual Classifi
 section 4, replace that classifier by a Mahalanobis distance with a regularised covariance for each class.
 
 Published recipe: ResNet-18 pre-trained on ImageNet and frozen, every stage modulated, 84 px images; Adam, 5e-4, 16
-tasks a step. Deviations: the encoder's last stage is adapted, on maps that are computed once per clip; the task
-representation comes from those maps, of all modalities together; the clip's vectors are fused as for every other head;
-a learned scale on the logits, since their size depends on the width (it starts at 1 / width).
+tasks a step. Deviations: by default the encoder's last stage is adapted, on maps that are computed once per clip
+(``stage = "stage:0"`` adapts every stage after the stem); the task representation comes from those maps, of all
+modalities together; the clip's vectors are fused as for every other head; a learned scale on the logits, since their
+size depends on the width (it starts at 1 / width).
 
 With one example of a class, the released Simple CNAPs takes the D values of that example for D observations of one
 variable and adds their variance, a scalar, to every entry of the covariance. ``scalar_covariance`` does the same; by
 default the covariance of a single example is zero.
 
-Original code: cambridge-mlg/cnaps and peymanbateni/simple-cnaps (MIT); nothing of it
-is used here.
+Original code: cambridge-mlg/cnaps and peymanbateni/simple-cnaps (both MIT); nothing of it is used here.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from torch import Tensor, nn
 from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
 from harness.encoders.fusion import Fusion
 
-STAGE = "stage:-2"  # what the last stage works on
-
 
 class CNAPs(FewShotMethod):
     """FiLM-adapted last stage and a classifier made from the support.
@@ -39,31 +37,34 @@ class CNAPs(FewShotMethod):
     Args:
         setup: see :class:`harness.api.Setup`.
         classifier: "generated" (CNAPs) or "mahalanobis" (Simple CNAPs).
+        stage: output of the encoder after which its layers are modulated.
         task_width: of the task representation.
         film_penalty: weight of the squared scales of the generated FiLM layers.
         scalar_covariance: as released, with one example of a class (see above).
     """
 
-    needs = Needs(outputs=(STAGE,))
+    needs = Needs(outputs=("stage:-2",))
 
     def __init__(
         self,
         setup: Setup,
         *,
         classifier: Literal["generated", "mahalanobis"] = "generated",
+        stage: str = "stage:-2",
         task_width: int = 64,
         film_penalty: float = 0.001,
         scalar_covariance: bool = False,
     ) -> None:
         super().__init__(setup)
+        self.stage, self.needs = stage, Needs(outputs=(stage,))
         self.task_encoder, self.film = nn.ModuleDict(), nn.ModuleDict()
         for name, encoder in setup.encoders.items():
-            widths = encoder.film_widths(STAGE) if STAGE in encoder.widths else ()
+            widths = encoder.film_widths(stage) if stage in encoder.widths else ()
             if not widths:
-                raise NotApplicable(f"the {name} encoder has no normalisation layer to modulate after {STAGE}")
-            stage = encoder.widths[STAGE]
+                raise NotApplicable(f"the {name} encoder has no normalisation layer to modulate after {stage}")
+            width = encoder.widths[stage]
             self.task_encoder[name] = nn.Sequential(
-                nn.GroupNorm(1, stage), nn.Linear(stage, task_width), nn.ReLU(), nn.Linear(task_width, task_width)
+                nn.GroupNorm(1, width), nn.Linear(width, task_width), nn.ReLU(), nn.Linear(task_width, task_width)
             )
             self.film[name] = FilmGenerator(task_width, widths)
         self.fusion = Fusion(setup, "vector")
@@ -75,7 +76,9 @@ class CNAPs(FewShotMethod):
     def embed(self, encoded: Features) -> Features:
         """The maps as they are, and each clip's part of the task representation, (B, task width)."""
         task = [
-            torch.where(encoded[f"{name}.present"][:, None], network(encoded[f"{name}.{STAGE}"].mean(dim=(2, 3, 4))), 0)
+            torch.where(
+                encoded[f"{name}.present"][:, None], network(encoded[f"{name}.{self.stage}"].mean(dim=(2, 3, 4))), 0
+            )
             for name, network in self.task_encoder.items()
         ]
         return encoded | {"task": torch.stack(task).sum(dim=0)}
@@ -88,8 +91,8 @@ class CNAPs(FewShotMethod):
         adapted: Features = {}
         for name, generate in self._film_generators().items():
             film = [(g.repeat_interleave(count, 0), b.repeat_interleave(count, 0)) for g, b in generate(task)]
-            value = clips[f"{name}.{STAGE}"].flatten(0, 1).float()
-            adapted[f"{name}.vector"] = self.setup.encoders[name].tail(STAGE, value, film)
+            value = clips[f"{name}.{self.stage}"].flatten(0, 1).float()
+            adapted[f"{name}.vector"] = self.setup.encoders[name].tail(self.stage, value, film)
             adapted[f"{name}.present"] = clips[f"{name}.present"].flatten()
         vectors = self.fusion(adapted).float().unflatten(0, (episodes, count))
         examples, queries = vectors[:, : way * shot].unflatten(1, (way, shot)), vectors[:, way * shot :]

@@ -167,12 +167,13 @@ class FewShotMethod(nn.Module):
 
     Class attributes:
         needs: outputs of the shared encoders, and modalities that the method can use.
-        transductive: scores of a query may depend on the other queries; such rows are shown but not ranked. A method
-            whose settings decide it sets it on the instance.
+        transductive: scores of a query may depend on the other queries; such rows are shown but not ranked.
         grad_at_test: ``score`` runs optimisation steps of its own.
+
+    A method whose settings decide ``needs.outputs`` or ``transductive`` sets them on the instance as well.
     """
 
-    needs: ClassVar[Needs] = Needs()
+    needs: Needs = Needs()
     transductive: bool = False
     grad_at_test: ClassVar[bool] = False
 

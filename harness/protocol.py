@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.budget import Budget as Budget
 from harness.errors import HarnessError, nearest
@@ -83,6 +83,7 @@ class VideoEncoderSpec(_Frozen):
     background: Literal["keep", "subtract"] = Field("keep", description="subtract the mean frame of the clip, or not")
     pooling: Literal["mean", "dynamics"] = Field("mean", description="over time: means, or what differs from the mean")
     segments: int = Field(2, ge=1, description="the vector concatenates the means of this many parts of the clip")
+    stage_side: int = Field(7, ge=1, description="a stage's map is averaged down to this side at most, as it is kept")
 
 
 class SensorEncoderSpec(_Frozen):
@@ -91,6 +92,10 @@ class SensorEncoderSpec(_Frozen):
     width: int = Field(64, ge=8)
     blocks: int = Field(3, ge=1)
     segments: int = Field(2, ge=1)
+
+
+EACH = (("video",), ("sensors",), ("video", "sensors"))
+MODALITIES = 'modalities must be ["video"], ["sensors"], ["video", "sensors"] or "each" (three rows)'
 
 
 class Row(_Frozen):
@@ -106,8 +111,8 @@ class Row(_Frozen):
 
     @model_validator(mode="after")
     def _ordered(self) -> Row:
-        if self.modalities not in {("video",), ("sensors",), ("video", "sensors")}:
-            raise ValueError('modalities must be ["video"], ["sensors"] or ["video", "sensors"]')
+        if self.modalities not in EACH:
+            raise ValueError(MODALITIES)
         return self
 
     @property
@@ -147,6 +152,20 @@ class Settings(_Frozen):
     training: Budget = Field(Budget(), description="of every head on frozen encoders")
     tuning: Budget = Field(Budget(), description="of every head together with the encoders, from the shared state")
     rows: tuple[Row, ...] = ()
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _each(cls, rows: Any) -> Any:
+        """A row with ``modalities = "each"`` stands for three: video, sensors, and both."""
+        if not isinstance(rows, (list, tuple)):
+            return rows
+        expanded: list[Any] = []
+        for row in rows:
+            seen = row.get("modalities") if isinstance(row, dict) else None
+            if isinstance(seen, str) and seen != "each":
+                raise ValueError(f'{MODALITIES}, not "{seen}"')
+            expanded += [{**row, "modalities": each} for each in EACH] if seen == "each" else [row]
+        return expanded
 
     @model_validator(mode="after")
     def _fitting(self) -> Settings:

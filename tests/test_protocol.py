@@ -218,9 +218,25 @@ def test_a_budget_with_the_rate_fixed_has_no_search() -> None:
 
 
 def test_rows_can_be_overridden_by_number() -> None:
-    settings = load_settings("quick", ["rows.1.regime=tuned", "rows.0.settings.projection=7"])
-    assert settings.rows[1].regime == "tuned"
-    assert settings.rows[0].settings == {"projection": 7}
+    settings = load_settings("published", ["rows.1.regime=frozen", "rows.0.settings.width=7"])
+    assert settings.rows[1].regime == "frozen"
+    assert settings.rows[0].settings["width"] == 7
+
+
+def test_each_stands_for_three_rows() -> None:
+    given = {
+        "preset": "mine",
+        "rows": [{"method": "trx", "modalities": "each"}, {"method": "can", "modalities": ["video"]}],
+    }
+    rows = parse_settings(given, "mine.toml").rows
+    assert [(row.method, row.modality_label) for row in rows] == [
+        ("trx", "video"),
+        ("trx", "sensors"),
+        ("trx", "both"),
+        ("can", "video"),
+    ]
+    with pytest.raises(HarnessError, match='or "each"'):
+        parse_settings({"preset": "mine", "rows": [{"method": "trx", "modalities": "every"}]}, "mine.toml")
 
 
 def published(*rows: dict[str, Any], **changes: Any) -> Settings:

@@ -36,7 +36,8 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
             encoder = VideoEncoder(settings.video_encoder, settings.input.frames, settings.input.size)
         else:
             encoder = SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
-    encoder.grid = output_shapes(encoder, settings, sensors, ("map",))["map"][1:]
+    _, time, height, width = output_shapes(encoder, settings, sensors, ("map",))["map"]
+    encoder.grid = (time, height, width)
     return encoder
 
 

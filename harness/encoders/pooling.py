@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MAP_POSITIONS = 49  # of the output "map": the 7 x 7 that a ResNet leaves of 224 pixels
-STAGE_SIDE = 7  # of the outputs "stage:k"
 
 
 def segment_mean(sequence: Tensor, segments: int) -> Tensor:
@@ -24,6 +23,15 @@ def segment_mean(sequence: Tensor, segments: int) -> Tensor:
 def moving(value: Tensor, time: int) -> Tensor:
     """A tensor less its mean over the axis ``time``: what stands still (a room, clothes, a figure) leaves no trace."""
     return value - value.mean(dim=time, keepdim=True)
+
+
+def two_sided(value: Tensor) -> Tensor:
+    """How far above and how far below zero, as channels of their own: (B, D, ...) -> (B, 2 D, ...).
+
+    What moves has a mean of zero over the clip. Heads that average a map over its positions (CAN, MASTAF) would find
+    nothing in it; rectified to both sides (Shang et al., ICML 2016, arXiv 1603.05201) the average says how much moved.
+    """
+    return torch.cat([value.relu(), (-value).relu()], dim=1)
 
 
 def dynamics(sequence: Tensor, segments: int) -> Tensor:
@@ -45,9 +53,9 @@ def pool_map(value: Tensor, segments: int) -> Tensor:
     return _average(value, time, isqrt(MAP_POSITIONS // time))
 
 
-def pool_stage(value: Tensor) -> Tensor:
-    """Averages over places, at most 7 x 7 of them, at each instant: (B, D, t, h, w) -> (B, D, t, h', w')."""
-    return _average(value, value.shape[2], STAGE_SIDE)
+def pool_stage(value: Tensor, side: int) -> Tensor:
+    """Averages over places, at most side x side of them, at each instant: (B, D, t, h, w) -> (B, D, t, h', w')."""
+    return _average(value, value.shape[2], side)
 
 
 def _average(value: Tensor, time: int, side: int) -> Tensor:

@@ -13,7 +13,7 @@ from harness.api import Clips
 from harness.encoders.backbone import Backbone, on_meta
 from harness.encoders.frames import FrameNetwork, FrameResNet, is_resnet, timm_network
 from harness.encoders.norm import hold_batch_norm, use_group_norm
-from harness.encoders.pooling import dynamics, moving, pool_map, pool_stage, segment_mean
+from harness.encoders.pooling import dynamics, moving, pool_map, pool_stage, segment_mean, two_sided
 from harness.encoders.resnet3d import NAMES, VolumeNetwork
 from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.staged import StagedEncoder, widths
@@ -40,9 +40,10 @@ class VideoEncoder(StagedEncoder):
     * ``"vector"`` (B, D'): means of ``segments`` parts of the sequence, or its dynamics. With plain means of a single
       part it is the network's own feature of the clip where it has one (transformers: see :class:`SpaceTimeViT`);
     * ``"map"`` (B, D, t', h', w'), t' = min(t, segments), sides of at most sqrt(49 / t');
-    * ``"stage:k"``, places averaged to at most 7 x 7; :meth:`tail` gives the vector of it.
+    * ``"stage:k"``, places averaged to a side of at most ``stage_side``; :meth:`tail` gives the vector of it.
 
-    With ``pooling = "dynamics"`` sequence and map are also less their means over time, before any other pooling.
+    With ``pooling = "dynamics"`` sequence and map are also less their means over time, before any other pooling, and
+    the map is rectified to both sides, which doubles its channels (:func:`harness.encoders.pooling.two_sided`).
 
     Args:
         spec: settings.
@@ -74,7 +75,8 @@ class VideoEncoder(StagedEncoder):
                 remedy="Lower video_encoder.segments or raise input.frames.",
             )
         vector = width * (spec.segments + (spec.pooling == "dynamics"))
-        self.widths = widths(vector, width, reading.places.shape[1], [value.shape[1] for value in values])
+        places = reading.places.shape[1] * (1 + (spec.pooling == "dynamics"))
+        self.widths = widths(vector, width, places, [value.shape[1] for value in values])
         mean, std = (torch.tensor(part).view(1, 1, 3, 1, 1) for part in PIXELS[spec.pixel_norm])
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
@@ -103,7 +105,7 @@ class VideoEncoder(StagedEncoder):
         return self.backbone.stage_norms(index)
 
     def stage_output(self, value: Tensor) -> Tensor:
-        return pool_stage(value)
+        return pool_stage(value, self.spec.stage_side)
 
     def leave(self, value: Tensor, outputs: Iterable[str]) -> dict[str, Tensor]:
         reading, found = self.backbone.read(value), {}
@@ -118,7 +120,7 @@ class VideoEncoder(StagedEncoder):
         if "sequence" in outputs:
             found["sequence"] = moving(reading.sequence, 1) if moves else reading.sequence
         if "map" in outputs:
-            found["map"] = pool_map(moving(reading.places, 2) if moves else reading.places, segments)
+            found["map"] = pool_map(two_sided(moving(reading.places, 2)) if moves else reading.places, segments)
         return found
 
 

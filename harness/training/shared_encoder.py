@@ -58,6 +58,9 @@ class SharedEncoders:
         watcher: told what goes on.
         curves: opens a log of scalars for a named training.
         force: train again what is kept, once.
+
+    Attributes:
+        outputs: modality -> outputs that some head of the run wants; clips are encoded once for all of them.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class SharedEncoders:
     ) -> None:
         self.task, self.folder, self.device, self.watcher, self.curves = task, folder, device, watcher, curves
         self.force = force
+        self.outputs: dict[str, frozenset[str]] = {}
         self._fresh: set[Path] = set()
         self._tables: dict[tuple[object, ...], FeatureTable] = {}
 
@@ -141,7 +145,8 @@ class SharedEncoders:
         self, settings: Settings, modality: str, seed: int, regimen: Regimen, outputs: tuple[str, ...], role: str
     ) -> FeatureTable:
         """Features of all usable clips of a role, computed once for all heads and suites of a seed."""
-        key = (self.name(settings, modality, seed, regimen), seed, outputs, role)
+        wanted = tuple(sorted(self.outputs.get(modality, frozenset()).union(outputs)))
+        key = (self.name(settings, modality, seed, regimen), seed, wanted, role)
         if key not in self._tables:
             self._tables = {old: table for old, table in self._tables.items() if old[1] == seed}
             encoder, _ = self.trained(settings, modality, seed, regimen)
@@ -158,9 +163,9 @@ class SharedEncoders:
 
                 source = ClipSource(self.task.store, settings.input, (modality,))
                 self._tables[key] = encode_clips(
-                    lambda clips: encode_modality(encoder, clips, outputs),
+                    lambda clips: encode_modality(encoder, clips, wanted),
                     source, rows, self.device, settings.batch, advance,
                 )  # fmt: skip
             finally:
                 self.watcher.end()
-        return self._tables[key]
+        return self._tables[key].only([*(f"{modality}.{name}" for name in outputs), f"{modality}.present"])

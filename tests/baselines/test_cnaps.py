@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from baselines.cnaps import CNAPs, FilmGenerator, covariance_rows, mahalanobis, precisions
 from harness.api import NotApplicable, Setup
 from harness.conformance_bench import Bench
+from harness.encoders.build import build_encoder, output_shapes
 from tests.baselines.given import random
 from tests.parity.arrays import GivenFeatures
+from tests.toys import toy_settings
 
 
 def regularised(support: Tensor, scalar: bool = False) -> Tensor:
@@ -87,3 +89,22 @@ def test_the_support_set_adapts_the_features() -> None:
 def test_an_encoder_without_norms_to_modulate_is_refused() -> None:
     with pytest.raises(NotApplicable, match="no normalisation layer"):
         CNAPs(Setup(("video",), (), 4, 5, 1, {"video": GivenFeatures(8)}))
+
+
+def test_the_whole_network_after_the_stem_can_be_adapted() -> None:
+    """As in the paper: every stage modulated, from what the stem leaves."""
+    settings = toy_settings()
+    encoder = build_encoder("video", settings, (), 0).requires_grad_(False)
+    setup = Setup(("video",), (), 4, 5, 1, {"video": encoder})
+    whole, last = CNAPs(setup, stage="stage:0").eval(), CNAPs(setup).eval()
+    assert whole.needs.outputs == ("stage:0",)
+    generators = [method.film["video"] for method in (whole, last)]
+    counts = [len(generator.gamma) for generator in generators if isinstance(generator, FilmGenerator)]
+    assert counts[0] > counts[1] > 0
+    shape = output_shapes(encoder, settings, (), ("stage:0",))["stage:0"]
+    encoded = {"video.stage:0": random(10, *shape), "video.present": torch.ones(10, dtype=torch.bool)}
+    features = whole.embed(encoded)
+    support = {name: value[:5].view(1, 5, 1, *value.shape[1:]) for name, value in features.items()}
+    scores = whole.score(support, {name: value[5:].unsqueeze(0) for name, value in features.items()})
+    assert scores.shape == (1, 5, 5)
+    assert scores.isfinite().all()

@@ -103,8 +103,10 @@ def test_dynamics_take_off_what_stands_still(name: str) -> None:
     with torch.no_grad():
         found = encoder(moving, ("sequence", "map", "vector"))
     torch.testing.assert_close(found["sequence"].mean(1), torch.zeros_like(found["sequence"][:, 0]))
-    torch.testing.assert_close(found["map"].mean(2), torch.zeros_like(found["map"][:, :, 0]), atol=1e-5, rtol=0)
-    assert float(found["map"].abs().max()) > 1e-3
+    above, below = found["map"].chunk(2, dim=1)
+    torch.testing.assert_close(above.mean(2), below.mean(2), atol=1e-5, rtol=0)
+    assert bool((found["map"] >= 0).all())
+    assert bool((found["map"].mean(dim=(2, 3, 4)) > 1e-4).any(dim=1).all()), "an average of the map says what moved"
     assert found["vector"].shape[1] == encoder.widths["vector"] == 3 * encoder.widths["sequence"]
 
 
