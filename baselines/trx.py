@@ -39,6 +39,9 @@ class TRX(FewShotMethod):
         width: of keys and values.
         dropout: on the frames, with their positional encoding.
         normalise: bring the modalities to one scale before fusing; the paper, with one modality, does not.
+
+    Raises:
+        NotApplicable: the encoder gives fewer steps than a tuple has.
     """
 
     needs = Needs(outputs=("sequence",))
@@ -54,6 +57,10 @@ class TRX(FewShotMethod):
     ) -> None:
         super().__init__(setup)
         self.fusion = Fusion(setup, "sequence", normalise=normalise)
+        if self.fusion.steps < max(cardinalities):
+            raise NotApplicable(
+                f"tuples of {max(cardinalities)} need as many steps, the encoder gives {self.fusion.steps}"
+            )
         self.dropout = nn.Dropout(dropout)
         self.transformers = nn.ModuleList(CrossTransformer(c, self.fusion.width, width) for c in cardinalities)
 
@@ -151,13 +158,7 @@ def _pairs(support: Tensor, query: Tensor) -> Tensor:
 
 @cache
 def tuples(steps: int, cardinality: int) -> Tensor:
-    """All increasing index tuples in lexicographic order: (steps choose cardinality, cardinality).
-
-    Raises:
-        NotApplicable: there are fewer steps than a tuple has.
-    """
-    if steps < cardinality:
-        raise NotApplicable(f"needs sequences of at least {cardinality} steps, these have {steps}")
+    """All increasing index tuples in lexicographic order: (steps choose cardinality, cardinality)."""
     return torch.tensor(list(combinations(range(steps), cardinality)))
 
 

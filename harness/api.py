@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -98,12 +98,13 @@ class Encoder(nn.Module):
     * ``"stage:k"`` (B, D, t, h, w), what the k-th stage of the network leaves. Stages count as Python indices do, so
       ``"stage:-2"`` is what the last stage works on, whatever the network. :meth:`tail` does the rest.
 
-    ``grid`` is (t, h, w) of the map.
+    ``grid`` is (t, h, w) of the map, ``steps`` the T' of the sequence.
     """
 
     modality: str
     widths: dict[str, int]
     grid: tuple[int, int, int]
+    steps: int
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
         raise NotImplementedError
@@ -184,6 +185,14 @@ class FewShotMethod(nn.Module):
             raise NotApplicable(f"does not use {' and '.join(unusable)}")
         self.setup = setup
         self.encoders = nn.ModuleDict(dict(setup.encoders))
+
+    def train(self, mode: bool = True) -> Self:
+        """Frozen encoders stay in evaluation mode, in which their features were computed."""
+        super().train(mode)
+        for encoder in self.encoders.values():
+            if not any(parameter.requires_grad for parameter in encoder.parameters()):
+                encoder.eval()
+        return self
 
     def encode(self, clips: Clips) -> Features:
         """Clips to features, each clip alone. A frozen encoder's features are computed once and kept."""

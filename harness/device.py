@@ -49,4 +49,6 @@ def choose_device(name: str, precision: str) -> Device:
         raise HarnessError("no CUDA device here.", remedy="Use --device cpu, or see `oneshot doctor`.")
     kind = "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
     chosen = ("bfloat16" if kind == "cuda" else "float32") if precision == "auto" else precision
+    if kind == "cuda":  # float32 is float32: what is not in bfloat16 on purpose keeps all its digits
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return Device(torch.device(kind), chosen)

@@ -59,9 +59,15 @@ class Job:
         return f"{self._name}-{self._key()}"
 
     @property
+    def name(self) -> str:
+        """The method with the settings that its row gives."""
+        given = ", ".join(f"{name} {value}" for name, value in self.row.settings.items())
+        return f"{self.label} ({given})" if given else self.label
+
+    @property
     def title(self) -> str:
         """For a reader who watches the run."""
-        return f"{self.label}, {self.row.modality_label}, {self.regime}"
+        return f"{self.name}, {self.row.modality_label}, {self.regime}"
 
     @property
     def budget(self) -> Budget | None:

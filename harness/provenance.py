@@ -11,7 +11,7 @@ from typing import Any
 
 from harness import __version__
 
-PACKAGES = ("torch", "timm", "numpy", "pandas", "scipy", "decord", "eva-decord", "av", "safetensors")
+PACKAGES = ("torch", "timm", "kornia", "numpy", "pandas", "scipy", "decord", "eva-decord", "av", "safetensors")
 
 
 def installed(package: str) -> str | None:

@@ -85,14 +85,17 @@ def test_the_winning_trial_is_the_training_bit_for_bit(store: Store, tmp_path: P
     benchmark(store, tmp_path, listener, rows=rows).run()
     assert [title for title in listener.titles if title.startswith("protonet")] == listener.trials
     assert listener.trials == [
-        f"protonet, sensors, {regime}, learning rate {rate:g}, {number} of 3" for number, rate in enumerate(RATES, 1)
+        f"protonet (projection 8), sensors, {regime}, learning rate {rate:g}, {number} of 3"
+        for number, rate in enumerate(RATES, 1)
     ]
     taken, weights = lasting(tmp_path), one_checkpoint(tmp_path)
     for folder in ("records/training", "records/evaluation", "checkpoints"):
         shutil.rmtree(tmp_path / folder)
     again = Listener()
     benchmark(store, tmp_path, again, rows=rows).run()  # the search is done, its state is gone: train
-    assert [title for title in again.titles if title.startswith("protonet")] == [f"protonet, sensors, {regime}, seed 0"]
+    assert [title for title in again.titles if title.startswith("protonet")] == [
+        f"protonet (projection 8), sensors, {regime}, seed 0"
+    ]
     assert lasting(tmp_path) == taken
     fresh = one_checkpoint(tmp_path)
     assert fresh.keys() == weights.keys()
@@ -121,7 +124,7 @@ def test_a_given_rate_is_the_same_as_a_found_one(store: Store, done: Path, tmp_p
 def test_a_search_that_was_cut_off_ends_as_if_it_had_not_been(
     store: Store, done: Path, tmp_path: Path, number: int, step: int
 ) -> None:
-    title = f"protonet, sensors, frozen, learning rate {RATES[number - 1]:g}"
+    title = f"protonet (projection 8), sensors, frozen, learning rate {RATES[number - 1]:g}"
     with pytest.raises(KeyboardInterrupt):
         benchmark(store, tmp_path, Stop(title, step)).run()
     listener = Listener()
@@ -180,7 +183,9 @@ def test_the_paper_regimen_takes_the_rate_of_the_headline(store: Store, done: Pa
     assert search.model_dump(exclude={"volatile"}) == one(done, SearchRecord).model_dump(exclude={"volatile"})
     assert (training.regimen, training.selection) == ("paper", [])
     assert training.learning_rate == one(done, TrainingRecord).learning_rate
-    assert "protonet, sensors, frozen, seed 0" in listener.titles, "on base and validation classes: another training"
+    assert "protonet (projection 8), sensors, frozen, seed 0" in listener.titles, (
+        "on base and validation classes: another training"
+    )
 
 
 def diverge_at(monkeypatch: pytest.MonkeyPatch, rates: tuple[float, ...]) -> None:

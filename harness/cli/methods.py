@@ -10,17 +10,18 @@ def command() -> None:
     """
     import inspect
 
-    from rich.table import Table
+    from rich.padding import Padding
 
     from harness.cli.console import console
     from harness.registry import load_method, method_names, setting_names
 
-    table = Table("method", "what it is", "encoder outputs", "modalities", "settings")
     for name in method_names():
         method = load_method(name)
         settings = ", ".join(f"{key}={value!r}" for key, value in setting_names(method).items())
         about = (inspect.getdoc(method) or "").splitlines()[0]
-        outputs = ", ".join(method.needs.outputs) or "reads clips itself"
-        table.add_row(name, about, outputs, ", ".join(method.needs.modalities), settings or "none")
-    console.print(table)
+        outputs = " and ".join(method.needs.outputs)
+        console.print(f"[bold]{name}[/]  {about}")
+        takes = f"the encoders' {outputs}" if outputs else "the clips themselves"
+        console.print(Padding(f"takes {takes}, from {' or '.join(method.needs.modalities)}", (0, 0, 0, 4)))
+        console.print(Padding(f"settings: {settings or 'none'}", (0, 0, 1, 4)))
     console.print("A method of your own: oneshot run --method ./file.py (see methods/template.py)")

@@ -27,7 +27,7 @@ def show_plan(benchmark: Benchmark, console: Console) -> None:
         accesses += len(todo)
         state = "done" if not todo else f"{len(todo)} to score"
         table.add_row(
-            job.label, job.row.modality_label, job.regime, str(job.seed), _rate(job), ", ".join(job.suites), state
+            job.name, job.row.modality_label, job.regime, str(job.seed), _rate(job), ", ".join(job.suites), state
         )
     console.print(table)
     for suite in ("val", *settings.suites):

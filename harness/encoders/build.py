@@ -36,8 +36,9 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
             encoder = VideoEncoder(settings.video_encoder, settings.input.frames, settings.input.size)
         else:
             encoder = SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
-    _, time, height, width = output_shapes(encoder, settings, sensors, ("map",))["map"]
-    encoder.grid = (time, height, width)
+    shapes = output_shapes(encoder, settings, sensors, ("map", "sequence"))
+    _, time, height, width = shapes["map"]
+    encoder.grid, encoder.steps = (time, height, width), shapes["sequence"][0]
     return encoder
 
 

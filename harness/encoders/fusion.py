@@ -34,12 +34,15 @@ class Fusion(nn.Module):
     Attributes:
         width: D of the fused output.
         positions: t * h * w of the fused map, which are those of the first modality's; 0 for other outputs.
+        steps: T of the fused sequence, likewise.
     """
 
     def __init__(self, setup: Setup, output: str, *, normalise: bool = True, affine: bool = True) -> None:
         super().__init__()
         self.modalities, self.output, self.width = setup.modalities, output, setup.width(output)
-        self.positions = prod(setup.encoders[setup.modalities[0]].grid) if output == "map" else 0
+        first = setup.encoders[setup.modalities[0]]
+        self.positions = prod(first.grid) if output == "map" else 0
+        self.steps = first.steps if output == "sequence" else 0
         widths = {name: encoder.widths[output] for name, encoder in setup.encoders.items() if normalise}
         self.norm = nn.ModuleDict({name: nn.GroupNorm(1, width, affine=affine) for name, width in widths.items()})
 
@@ -52,12 +55,12 @@ class Fusion(nn.Module):
         parts: list[Tensor] = []
         for name in self.modalities:
             part = features[f"{name}.{self.output}"]
+            present = features[f"{name}.present"].view(-1, *[1] * (part.ndim - 1))
+            part = torch.where(present, part, 0.0)  # not a product: an absent modality may hold anything
             if self.output == "sequence":
                 part = part.transpose(1, 2)  # channels second, as norms and resampling want them
             if name in self.norm:
-                part = self.norm[name](part)
-            present = features[f"{name}.present"].view(-1, *[1] * (part.ndim - 1))
-            part = torch.where(present, part, 0.0)  # not a product: an absent modality may hold anything
+                part = torch.where(present, self.norm[name](part), 0.0)  # zeros get the norm's bias
             if parts and self.output == "sequence":
                 part = at_times(part, parts[0].shape[2])
             elif parts and self.output == "map":

@@ -2,7 +2,8 @@
 
 In micro-batches the features are first computed without gradients, the loss and its gradient with respect to the
 features are taken over the whole step, and then each micro-batch is encoded again and pulled back. So the heads, and
-any BatchNorm in them, see the whole step, and the gradients are those of the full batch (Gao et al., 2021, arXiv
+any BatchNorm in them, see the whole step, and the gradients are those of the full batch but for the draws of dropout in
+the encoders (Gao et al., 2021, arXiv
 2101.06983, section 3.2).
 """
 

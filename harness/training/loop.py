@@ -172,9 +172,9 @@ def _save(path: Path, step: int, method: FewShotMethod, optimiser: Any, schedule
 
 
 def _resume(method: FewShotMethod, optimiser: Any, schedule: Any, path: Path) -> tuple[Trained, int]:
-    """Continue from the last look of a run that was cut off."""
+    """Continue from the last look of a run that was cut off, unless it was another: its learning rate tells."""
     state = load_state(path)
-    if state is None:
+    if state is None or state["schedule"]["base_lrs"] != schedule.base_lrs:
         return Trained(), 0
     method.load_state_dict(state["method"])
     optimiser.load_state_dict(state["optimiser"])

@@ -19,7 +19,7 @@ from harness.encoders.build import build_encoder, state_digest
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
 from harness.progress import Watcher
-from harness.protocol import Regimen, Settings, digest, encoder_protocol
+from harness.protocol import SEARCH_SEED, Regimen, Settings, digest, encoder_protocol
 from harness.provenance import provenance
 from harness.task import Task
 from harness.training.checkpoint import load_weights, save_weights
@@ -148,7 +148,7 @@ class SharedEncoders:
         wanted = tuple(sorted(self.outputs.get(modality, frozenset()).union(outputs)))
         key = (self.name(settings, modality, seed, regimen), seed, wanted, role)
         if key not in self._tables:
-            self._tables = {old: table for old, table in self._tables.items() if old[1] == seed}
+            self._tables = {old: table for old, table in self._tables.items() if old[1] in {seed, SEARCH_SEED}}
             encoder, _ = self.trained(settings, modality, seed, regimen)
             encoder = encoder.to(self.device.torch).eval()
             rows = self.task.role_rows(role)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from baselines.linear_probe import LinearProbe, logistic_regression
 from harness.conformance_bench import Bench
@@ -33,11 +36,20 @@ def test_nothing_is_trained_beforehand() -> None:
     assert method.grad_at_test
 
 
-def test_scores_are_the_logits_of_the_fit() -> None:
+def test_scores_are_those_of_a_general_optimiser() -> None:
+    """scipy's L-BFGS on the weights themselves, one episode."""
     method, support, query = Bench(LinearProbe, ("sensors",), {}).task()
-    scores = method.score(support, query)
-    examples = support["vector"].flatten(1, 2)
-    dual, intercept = logistic_regression(
-        examples @ examples.transpose(1, 2), torch.eye(5).repeat_interleave(2, dim=0), strength=1.0, steps=100
-    )
-    torch.testing.assert_close(scores, query["vector"] @ examples.transpose(1, 2) @ dual + intercept)
+    scores = method.score(support, query)[0].numpy()
+    examples = support["vector"][0].flatten(0, 1).double().numpy()
+    label = np.arange(5).repeat(2)
+
+    def objective(flat: np.ndarray) -> float:
+        weights = flat.reshape(5, -1)
+        logits = examples @ weights[:, :-1].T + weights[:, -1]
+        likelihood = (logits - logsumexp(logits, axis=1, keepdims=True))[np.arange(10), label].sum()
+        return float(np.square(weights[:, :-1]).sum() / 2 - likelihood)
+
+    fitted = minimize(objective, np.zeros(5 * (examples.shape[1] + 1)), method="L-BFGS-B").x.reshape(5, -1)
+    expected = query["vector"][0].numpy() @ fitted[:, :-1].T + fitted[:, -1]
+    centred = [values - values.mean(axis=1, keepdims=True) for values in (scores, expected)]
+    np.testing.assert_allclose(centred[0], centred[1], atol=1e-3)

@@ -68,8 +68,8 @@ def test_an_action_played_backwards_is_another_action() -> None:
 
 
 def test_sequences_too_short_for_a_tuple_are_refused_with_the_reason() -> None:
-    with pytest.raises(NotApplicable, match="at least 3 steps, these have 2"):
-        tuples(2, 3)
+    with pytest.raises(NotApplicable, match="tuples of 3 need as many steps, the encoder gives 2"):
+        TRX(setup(GivenFeatures(WIDTH, steps=2)))
 
 
 def test_tuples_are_all_increasing_ones_in_order() -> None:

@@ -13,7 +13,7 @@ from harness.encoders.fusion import Fusion, at_times
 class Given(Encoder):
     def __init__(self, modality: str, width: int, grid: tuple[int, int, int]) -> None:
         super().__init__()
-        self.modality, self.grid = modality, grid
+        self.modality, self.grid, self.steps = modality, grid, grid[0]
         self.widths = dict.fromkeys(("vector", "sequence", "map"), width)
 
 
@@ -55,6 +55,7 @@ def test_width_and_shape(output: str) -> None:
     assert fusion.width == 11
     assert fusion(features(output)).shape == (3, *SHAPES[output][2])
     assert fusion.positions == (24 if output == "map" else 0)
+    assert fusion.steps == (4 if output == "sequence" else 0)
 
 
 @pytest.mark.parametrize("output", SHAPES)

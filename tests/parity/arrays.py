@@ -19,13 +19,13 @@ class GivenFeatures(Encoder):
 
     modality = "video"
 
-    def __init__(self, width: int, grid: tuple[int, int, int] = (1, 1, 1), film: tuple[int, ...] = ()) -> None:
+    def __init__(self, width: int, grid: tuple[int, int, int] = (1, 1, 1), steps: int = 8) -> None:
         super().__init__()
         self.widths = dict.fromkeys(("vector", "sequence", "map", "stage:-2"), width)
-        self.grid, self.film = grid, film
+        self.grid, self.steps = grid, steps
 
     def film_widths(self, stage: str) -> tuple[int, ...]:
-        return self.film
+        return ()
 
 
 def setup(encoder: Encoder, way: int = 5, base_classes: int = 1) -> Setup:

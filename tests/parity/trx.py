@@ -20,7 +20,8 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
     episodes = list(prefixes(arrays, "support_features"))
     _, steps, width_in = arrays[f"{episodes[0]}support_features"].shape
     width = len(arrays[f"cardinality_{cardinalities[0]}.key_projection.bias"])
-    method = TRX(setup(GivenFeatures(width_in)), cardinalities=cardinalities, width=width, normalise=False).eval()
+    given = setup(GivenFeatures(width_in, steps=steps))
+    method = TRX(given, cardinalities=cardinalities, width=width, normalise=False).eval()
     transformers = dict(zip(cardinalities, method.parts(), strict=True))
     for cardinality, transformer in transformers.items():
         load(transformer, arrays, f"cardinality_{cardinality}.", ignore=("value_projection.bias", "tuples"))
