@@ -1,8 +1,9 @@
-"""Each baseline computes what its authors' code computes, to 1e-5 in float32.
+"""Each method computes what its authors' code computes, to 1e-5 in float32.
 
 ``vectors/*.npz`` hold random weights and inputs and what the original public code made of them (tobyperrett/trx at
-390c20a, blue-blue272/fewshot-CAN at 6055985, lxhit/STAF at 10c7d9a, cambridge-mlg/cnaps at c172399 and
-peymanbateni/simple-cnaps at 5c43a08); they are data, and ``vectors/outputs.json`` names the outputs among them.
+390c20a, blue-blue272/fewshot-CAN at 6055985, lxhit/STAF at 10c7d9a, lxhit/mu-mae at 67335d1, cambridge-mlg/cnaps at
+c172399 and peymanbateni/simple-cnaps at 5c43a08); they are data, and ``vectors/outputs.json`` names the outputs among
+them.
 """
 
 from __future__ import annotations
@@ -45,4 +46,5 @@ def gap(found: np.ndarray, wanted: np.ndarray) -> float:
     """Largest absolute difference; infinite where shapes or NaNs differ."""
     if found.shape != wanted.shape or not np.array_equal(np.isnan(found), np.isnan(wanted)):
         return float("inf")
-    return float(np.nanmax(np.abs(found.astype(np.float64) - wanted)))
+    differences = np.abs(found.astype(np.float64) - wanted)
+    return float(differences[~np.isnan(differences)].max(initial=0.0))
