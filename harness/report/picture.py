@@ -11,11 +11,11 @@ from harness.report.rows import Row
 from harness.report.tables import Report, SuiteTable
 
 WIDTH, MARGIN, LINE = 960, 24, 22
-NAME, SEES, ENCODERS, PLOT, PLOT_END, ACCURACY, SEEDS, EXTREMES, PARAMETERS = 50, 212, 284, 366, 602, 736, 778, 864, 936
+NAME, SEES, PLOT, PLOT_END, ACCURACY, SEEDS, EXTREMES, PARAMETERS = 50, 292, 366, 602, 736, 778, 864, 936
 INK, SOFT, FAINT, RULE = "#1f2328", "#59636e", "#d1d9e0", "#8c959f"
 TRAINED, CONTROL, WARN, ALARM = "#0a5fb4", "#8c959f", "#fff1cc", "#ffd8d3"
 FONT = "-apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', Helvetica, Arial, sans-serif"
-LETTERS_A_LINE, BOLD_LETTERS_A_LINE, NAME_LETTERS = 148, 108, 19
+LETTERS_A_LINE, BOLD_LETTERS_A_LINE, NAME_LETTERS = 148, 108, 32
 EXPLAINED = (
     "Dashed: chance. Worst / best: accuracy on the hardest and the easiest class, %. Trained: parameters. Rows of "
     "different sections were trained under different conditions and are not ranked together."
@@ -120,7 +120,6 @@ def _header(canvas: _Canvas) -> None:
         (MARGIN, "start", "#"),
         (NAME, "start", "method"),
         (SEES, "start", "sees"),
-        (ENCODERS, "start", "encoders"),
         ((PLOT + PLOT_END) / 2, "middle", "accuracy, %, with 95 % interval"),
         (SEEDS, "end", "seeds"),
         (EXTREMES, "end", "worst / best"),
@@ -147,7 +146,6 @@ def _row(canvas: _Canvas, row: Row, mark: str) -> None:
     canvas.text(MARGIN, mark, fill=SOFT)
     canvas.text(NAME, row.label if len(row.label) <= NAME_LETTERS else f"{row.label[: NAME_LETTERS - 1]}…")
     canvas.text(SEES, words.modality_name(row.training.modalities))
-    canvas.text(ENCODERS, row.training.regime if row.trained else words.MISSING)
     canvas.text(ACCURACY, accuracy(row), anchor="end", more=' font-weight="600"' if row.rank else "")
     canvas.text(SEEDS, str(len(row.trainings)) if row.trained else words.MISSING, anchor="end")
     canvas.text(EXTREMES, extremes(row), anchor="end")
