@@ -29,6 +29,9 @@ from baselines.meta_fusion import (
 from harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
 from harness.encoders.fusion import Fusion
 
+Attention = tuple[Tensor, Tensor]
+"""Weights of the positions of the class maps and of the query maps, each (E, K, Q, P)."""
+
 
 class CAN(FewShotMethod):
     """Cosine of class and query maps, each weighted by where the other agrees with it.
@@ -65,22 +68,26 @@ class CAN(FewShotMethod):
 
     def score(self, support: Features, query: Features) -> Tensor:
         classes, queries, attention = self.attend(support, query)
-        class_vectors, query_vectors = attended_vectors(classes, queries, *attention)
-        return self.scale * F.cosine_similarity(query_vectors, class_vectors, dim=-1, eps=1e-12)
+        return self.scale * self.pooled_cosines(classes, queries, attention)
 
     def loss(self, support: Features, query: Features, targets: Targets) -> LossTerms:
         classes, queries, attention = self.attend(support, query)
-        local = self.local_scores(classes, queries, attention)
+        local = self.scale * self.local_cosines(classes, queries, attention)
         terms = {"metric": self.metric_loss * local_cross_entropy(local, targets.label)}
         if self.global_classifier is not None:
             logits = self.global_logits(queries, attention[1], targets.label)
             terms["global"] = self.global_loss * local_cross_entropy(logits, targets.query_class)
         return terms
 
-    def local_scores(self, classes: Tensor, queries: Tensor, attention: tuple[Tensor, Tensor]) -> Tensor:
-        """Scores at every position of the query maps, (E, Q, K, P)."""
+    def pooled_cosines(self, classes: Tensor, queries: Tensor, attention: Attention) -> Tensor:
+        """Cosines of the attended maps' means, (E, Q, K)."""
+        class_vectors, query_vectors = attended_vectors(classes, queries, *attention)
+        return F.cosine_similarity(query_vectors, class_vectors, dim=-1, eps=1e-12)
+
+    def local_cosines(self, classes: Tensor, queries: Tensor, attention: Attention) -> Tensor:
+        """Cosines at every position of the query maps, (E, Q, K, P)."""
         class_vectors, _ = attended_vectors(classes, queries, *attention)
-        return self.scale * at_positions(queries, class_vectors)
+        return at_positions(queries, class_vectors)
 
     def global_logits(self, queries: Tensor, of_query: Tensor, label: Tensor) -> Tensor:
         """Training classes at every position of the query maps attended to with their true classes.
@@ -93,7 +100,7 @@ class CAN(FewShotMethod):
         logits: Tensor = self.global_classifier(attended.transpose(2, 3))
         return logits.transpose(2, 3)
 
-    def attend(self, support: Features, query: Features) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    def attend(self, support: Features, query: Features) -> tuple[Tensor, Tensor, Attention]:
         """Class prototypes (E, K, D, P), query maps (E, Q, D, P), and the attention on both, each (E, K, Q, P)."""
         classes, queries = support["map"].float().mean(dim=2), query["map"].float()
         return classes, queries, cross_attention(self.meta_fusion, classes, queries)

@@ -16,23 +16,15 @@ Original code: lxhit/STAF (no licence file in the repository); nothing of it is 
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from baselines.meta_fusion import (
-    MetaFusion,
-    at_positions,
-    attended_vectors,
-    cross_attention,
-    local_cross_entropy,
-    self_correlation,
-    true_class,
-)
-from harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
-from harness.encoders.fusion import Fusion
+from baselines.can import CAN, Attention
+from baselines.meta_fusion import at_positions, self_correlation
+from harness.api import Setup
 
 
-class MASTAF(FewShotMethod):
-    """CAN's cross-attention score plus the cosine of the self-attended maps.
+class MASTAF(CAN):
+    """CAN's score plus the cosine of the maps that attend to themselves.
 
     Args:
         setup: see :class:`harness.api.Setup`.
@@ -44,8 +36,6 @@ class MASTAF(FewShotMethod):
         skip_norm_of_one_query: as released (see above); makes scores depend on the number of queries.
         normalise: bring the modalities to one scale before fusing; the paper, with one modality, does not.
     """
-
-    needs = Needs(outputs=("map",))
 
     def __init__(
         self,
@@ -59,41 +49,31 @@ class MASTAF(FewShotMethod):
         skip_norm_of_one_query: bool = False,
         normalise: bool = True,
     ) -> None:
-        super().__init__(setup)
-        self.fusion = Fusion(setup, "map", normalise=normalise)
-        self.meta_fusion = MetaFusion(self.fusion.positions, hidden=hidden)
-        self.global_classifier = nn.Linear(self.fusion.width, setup.base_classes) if global_loss else None
-        self.scale, self.alpha = scale, alpha
-        self.metric_loss, self.global_loss = metric_loss, global_loss
+        super().__init__(
+            setup,
+            hidden=hidden,
+            scale=scale,
+            metric_loss=metric_loss,
+            global_loss=global_loss,
+            normalise=normalise,
+        )
+        self.alpha = alpha
         self.skip_norm_of_one_query = self.transductive = skip_norm_of_one_query
 
-    def embed(self, encoded: Features) -> Features:
-        return {"map": self.fusion(encoded).flatten(2)}
-
-    def score(self, support: Features, query: Features) -> Tensor:
-        classes, queries = support["map"].float().mean(dim=2), query["map"].float()
-        pairs = attended_vectors(classes, queries, *cross_attention(self.meta_fusion, classes, queries))
+    def pooled_cosines(self, classes: Tensor, queries: Tensor, attention: Attention) -> Tensor:
+        cross = super().pooled_cosines(classes, queries, attention)
         of_class, of_query = self.self_attention(classes, queries)
         own_class = (classes * of_class.unsqueeze(2)).mean(dim=3)  # (E, K, D)
         own_query = (queries * of_query.unsqueeze(2)).mean(dim=3)  # (E, Q, D)
-        cross = F.cosine_similarity(*pairs, dim=-1, eps=1e-12)
-        own = F.normalize(own_query, dim=-1) @ F.normalize(own_class, dim=-1).transpose(1, 2)
-        return self.scale * (cross + self.alpha * own)
+        own: Tensor = F.normalize(own_query, dim=-1) @ F.normalize(own_class, dim=-1).transpose(1, 2)
+        return cross + self.alpha * own
 
-    def loss(self, support: Features, query: Features, targets: Targets) -> LossTerms:
-        classes, queries = support["map"].float().mean(dim=2), query["map"].float()
-        attention = cross_attention(self.meta_fusion, classes, queries)
-        class_vectors, _ = attended_vectors(classes, queries, *attention)
+    def local_cosines(self, classes: Tensor, queries: Tensor, attention: Attention) -> Tensor:
+        cross = super().local_cosines(classes, queries, attention)
         of_class, _ = self.self_attention(classes, queries)
         own_class = (classes * of_class.unsqueeze(2)).mean(dim=3)
-        own = at_positions(queries, own_class.unsqueeze(1).expand_as(class_vectors))
-        local = self.scale * (at_positions(queries, class_vectors) + self.alpha * own)
-        terms = {"metric": self.metric_loss * local_cross_entropy(local, targets.label)}
-        if self.global_classifier is not None:
-            attended = queries * true_class(attention[1], targets.label).unsqueeze(2)
-            logits = self.global_classifier(attended.transpose(2, 3)).transpose(2, 3)
-            terms["global"] = self.global_loss * local_cross_entropy(logits, targets.query_class)
-        return terms
+        own = at_positions(queries, own_class.unsqueeze(1).expand(-1, queries.shape[1], -1, -1))
+        return cross + self.alpha * own
 
     def self_attention(self, classes: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Attention of every map by its agreement with itself, classes first.

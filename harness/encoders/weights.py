@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.encoders.backbone import Backbone
+from harness.encoders.states import differences
 from harness.errors import HarnessError
 
 ARCHIVES = (".pth", ".pt", ".bin")
@@ -32,18 +33,12 @@ def load_weights(backbone: Backbone, path: Path) -> None:
     state = {name: value for name, value in read_weights(path).items() if not name.startswith(backbone.dropped)}
     state = _without_counters(backbone.translate(state))
     own = _without_counters(backbone.released.state_dict())
-    wrong = [f"missing {name}" for name in own.keys() - state.keys()]
-    wrong += [f"unexpected {name}" for name in state.keys() - own.keys()]
-    wrong += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own.keys() & state.keys()
-        if state[name].shape != own[name].shape
-    ]
+    wrong = differences(own, state)
     if wrong:
         statistics = any("unexpected" in line and line.endswith("running_mean") for line in wrong)
         remedy = "Its network has BatchNorm: set video_encoder.norm to frozen-batch." if statistics else ""
         remedy = remedy or "Check video_encoder.name and video_encoder.arguments."
-        raise HarnessError(f"does not fit the network: {'; '.join(sorted(wrong))}.", where=path, remedy=remedy)
+        raise HarnessError(f"does not fit the network: {'; '.join(wrong)}.", where=path, remedy=remedy)
     backbone.released.load_state_dict(state, strict=False)  # strict but for the counters: see above
 
 

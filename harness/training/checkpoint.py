@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from harness.encoders.states import differences
 from harness.errors import HarnessError
 
 
@@ -38,15 +39,9 @@ def load_weights(path: Path, module: nn.Module) -> dict[str, Any]:
             f"not a readable checkpoint ({error}).", where=path, remedy="Delete it and run again."
         ) from error
     own = module.state_dict()
-    wrong = [f"missing {name}" for name in own.keys() - state.keys()]
-    wrong += [f"unexpected {name}" for name in state.keys() - own.keys()]
-    wrong += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own.keys() & state.keys()
-        if state[name].shape != own[name].shape
-    ]
+    wrong = differences(own, state)
     if wrong:
-        raise HarnessError(f"does not fit: {'; '.join(sorted(wrong))}.", where=path)
+        raise HarnessError(f"does not fit: {'; '.join(wrong)}.", where=path)
     module.load_state_dict(state)
     return notes
 

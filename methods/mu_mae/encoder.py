@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from harness.api import Clips
 from harness.encoders.space_time_vit import LayerNorm, sinusoids
+from harness.encoders.states import differences
 from harness.encoders.torchvision_stub import declare_missing_operators
 from harness.encoders.video import PIXELS
 from methods.mu_mae.masking import Split
@@ -180,13 +181,7 @@ def load_encoder(encoder: MultimodalEncoder, state: Mapping[str, Tensor]) -> Non
     """
     own = encoder.state_dict()
     given = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-    wrong = [f"missing {name}" for name in own.keys() - given.keys()]
-    wrong += [f"unexpected {name}" for name in given.keys() - own.keys()]
-    wrong += [
-        f"{name} is {tuple(given[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own.keys() & given.keys()
-        if own[name].shape != given[name].shape
-    ]
+    wrong = differences(own, given)
     if wrong:
-        raise ValueError(f"the weights do not fit the encoder: {'; '.join(sorted(wrong))}.")
+        raise ValueError(f"the weights do not fit the encoder: {'; '.join(wrong)}.")
     encoder.load_state_dict(given)

@@ -38,7 +38,7 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
         found[f"{name}attended_class_features"] = attended_classes.unflatten(-1, grid)
         found[f"{name}attended_query_features"] = attended_queries.unflatten(-1, grid)
         found[f"{name}test_scores"] = method.score(support, query)
-        local = method.local_scores(classes, queries, (of_class, of_query))
+        local = method.scale * method.local_cosines(classes, queries, (of_class, of_query))
         logits = method.global_logits(queries, of_query, target.label)
         found[f"{name}train_scores"] = local.flatten(0, 1).unflatten(-1, grid)
         found[f"{name}train_global_logits"] = logits.flatten(0, 1).unflatten(-1, grid)
@@ -49,7 +49,7 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
 
         batch = copy.deepcopy(method).train()
         classes, queries, attention = batch.attend(support, query)
-        local = batch.local_scores(classes, queries, attention)
+        local = batch.scale * batch.local_cosines(classes, queries, attention)
         logits = batch.global_logits(queries, attention[1], target.label)
         found[f"{name}batchstat_train_scores"] = local.flatten(0, 1).unflatten(-1, grid)
         found[f"{name}batchstat_train_global_logits"] = logits.flatten(0, 1).unflatten(-1, grid)
