@@ -12,7 +12,7 @@ from harness.errors import DivergedError, HarnessError
 from harness.evaluation.features import FeatureTable
 
 EPISODES_AT_ONCE = 512
-GATHERED_AT_ONCE = {"cpu": 32 << 20, "cuda": 1 << 30}  # bytes of features: what caches bear, what memory bears
+GATHERED_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}  # bytes of features: what caches bear, what memory bears
 NOT_SCORED = -1
 
 
