@@ -11,25 +11,36 @@ from harness.report.words import MISSING
 
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
+    from harness.budget import Budget
     from harness.jobs import Job
 
 
 def show_plan(benchmark: Benchmark, console: Console) -> None:
     """Rows with what is still to be done, and the expected hours, disk and test accesses."""
     from harness.estimate import estimate
+    from harness.protocol import PAPER_REGIMEN
 
     task, settings = benchmark.task, benchmark.settings
-    columns = ("row", "modalities", "regime", "seed", "learning rate", "suites", "state")
-    table = Table(*columns, title=f"preset {settings.preset}, {settings.recipe} recipe")
-    accesses = 0
+    table = Table("row", "sees", "encoders", "seeds", "to score")
+    table.title = f"preset {settings.preset}, {settings.recipe} recipe"
+    for column in table.columns[1:]:
+        column.no_wrap = True  # a long name folds, the rest stays readable
+    rows: dict[tuple[str, ...], list[Job]] = {}
     for job in benchmark.jobs:
-        todo = benchmark.todo(job)
-        accesses += len(todo)
-        state = "done" if not todo else f"{len(todo)} to score"
-        table.add_row(
-            job.name, job.row.modality_label, job.regime, str(job.seed), _rate(job), ", ".join(job.suites), state
-        )
+        paper = " (paper)" if job.regimen == PAPER_REGIMEN else ""
+        rows.setdefault((job.name, job.row.modality_label, f"{job.regime}{paper}"), []).append(job)
+    accesses, rates = 0, dict[str, list[str]]()
+    for (name, sees, regime), jobs in rows.items():
+        todo = sum(len(benchmark.todo(job)) for job in jobs)
+        accesses += todo
+        seeds = MISSING if jobs[0].budget is None else " ".join(str(job.seed) for job in jobs)
+        table.add_row(name, sees, regime, seeds, str(todo) if todo else "done")
+        if jobs[0].budget is not None:
+            rates.setdefault(_rate(jobs[0].budget), []).append(f"{name}, {sees}, {regime}")
     console.print(table)
+    for rate, titles in rates.items():
+        which = titles[0] if len(titles) == 1 else f"{len(titles)} rows ({titles[0]} to {titles[-1]})"
+        console.print(f"learning rate of {which}: {rate}", soft_wrap=True)
     for suite in ("val", *settings.suites):
         built = task.suite(suite)
         console.print(f"suite {suite}: {built.spec.episodes:,} episodes, digest {built.digest[:16]}")
@@ -40,7 +51,7 @@ def show_plan(benchmark: Benchmark, console: Console) -> None:
     )
     console.print(f"store: {ready}", soft_wrap=True)
     console.print(
-        f"training: about {cost.hours:.1f} hours on {benchmark.device.torch.type} "
+        f"encoders: about {_duration(cost.hours)} on {benchmark.device.torch.type} "
         f"({cost.clips:,} clips through the encoders; {cost.rates} measured just now)",
         soft_wrap=True,
     )
@@ -49,8 +60,13 @@ def show_plan(benchmark: Benchmark, console: Console) -> None:
     console.print(f"test accesses: {accesses}")
 
 
-def _rate(job: Job) -> str:
-    """The learning rate of a job, or those that are tried once for all seeds of its row."""
-    if job.budget is None:
-        return MISSING
-    return " or ".join(f"{rate:g}" for rate in job.budget.search or (job.budget.learning_rate,))
+def _duration(hours: float) -> str:
+    """Minutes below two hours."""
+    return f"{hours:.1f} hours" if hours >= 2 else f"{hours * 60:.0f} minutes"
+
+
+def _rate(budget: Budget) -> str:
+    """The learning rate of a training, or those that are tried once for all seeds of its row."""
+    if not budget.search:
+        return f"{budget.learning_rate:g}"
+    return f"{', '.join(f'{rate:g}' for rate in budget.search)}, the best on validation with one seed"
