@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from harness.api import Clips, Encoder
+from harness.encoders.backbone import on_meta
 from harness.encoders.sensors import SensorEncoder
 from harness.encoders.video import VideoEncoder
 from harness.protocol import Settings
@@ -46,18 +47,15 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
 def output_shapes(
     encoder: Encoder, settings: Settings, sensors: tuple[str, ...], outputs: tuple[str, ...]
 ) -> dict[str, tuple[int, ...]]:
-    """Shapes of a clip's outputs, from one clip that is all zero."""
+    """Shapes of a clip's outputs, from shapes alone: nothing is computed."""
     spec = settings.input
-    given = torch.ones(1, dtype=torch.bool)
     clip = Clips(
         torch.zeros(1, spec.frames, 3, spec.size, spec.size) if encoder.modality == "video" else None,
         {name: torch.zeros(1, spec.sensor_length, 3) for name in sensors},
         {name: torch.ones(1, spec.sensor_length, dtype=torch.bool) for name in sensors},
-        dict.fromkeys(("video", "sensors", *sensors), given),
+        dict.fromkeys(("video", "sensors", *sensors), torch.ones(1, dtype=torch.bool)),
     )
-    training = encoder.training
-    found = encoder.eval()(clip, outputs)
-    encoder.train(training)
+    found = on_meta(encoder)(clip.to("meta"), outputs)
     return {name: tuple(found[name].shape[1:]) for name in outputs}
 
 
