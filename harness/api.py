@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -82,6 +82,77 @@ LossTerms = dict[str, Tensor]
 """Scalars to be summed; each gets a curve of its own."""
 
 
+@dataclass(frozen=True)
+class ClipShape:
+    """What every clip is brought to: T frames of size x size pixels, and L samples of each sensor."""
+
+    frames: int = 8
+    size: int = 48
+    samples: int = 64
+
+
+@dataclass(frozen=True)
+class TransformerSpec:
+    """The transformer that masked autoencoders train and that heads may start from, and what it makes tokens of.
+
+    Attributes:
+        size: a name of ``harness.encoders.sizes.SIZES``.
+        patch, tubelet: side and frames of a video token.
+        sensor_tokens: tokens of each sensor.
+        pixel_norm, background: how pixels are normalised before they are embedded, in pre-training and after it.
+    """
+
+    size: str = "tiny"
+    patch: int = 8
+    tubelet: int = 2
+    sensor_tokens: int = 16
+    pixel_norm: str = "imagenet"
+    background: str = "keep"
+
+
+class Restored(NamedTuple):
+    """One modality of B clips: as it was, with NaN where it was hidden, and with what was predicted there. Video
+    (B, T, 3, H, W) in 0..1, a sensor (B, L, 3)."""
+
+    original: Tensor
+    masked: Tensor
+    restored: Tensor
+
+
+class Pretraining(nn.Module):
+    """A network that learns from single clips without labels, before any episode is drawn.
+
+    The harness optimises the sum of what ``forward`` returns over augmented clips of the training classes, and hands
+    ``states()`` to the methods and encoders that start from it.
+
+    Attributes:
+        modalities: those it learns from, a subset of ("video", "sensors").
+        draws: uniform numbers that each clip needs at each step, for its masks.
+    """
+
+    modalities: tuple[str, ...]
+    draws: int
+
+    def describe(self) -> dict[str, Any]:
+        """All that decides what is learnt, but for data, budget and seed, as JSON values: part of the digest by which
+        a finished pre-training is found again."""
+        raise NotImplementedError
+
+    def forward(self, clips: Clips, draws: Tensor) -> LossTerms:
+        """Losses of B clips: ``draws`` is (B, self.draws), uniform in 0..1. Reads nothing back from the device."""
+        raise NotImplementedError
+
+    def states(self) -> dict[str, dict[str, Tensor]]:
+        """Modality -> state of the transformer that saw it, in the names of
+        ``harness.encoders.multimodal.MultimodalEncoder``: ``patch_embed.*`` or ``sensor_embed.*``, and the ``blocks.*``
+        and ``norm.*`` that all modalities share."""
+        raise NotImplementedError
+
+    def restore(self, clips: Clips, draws: Tensor) -> dict[str, Restored]:
+        """ "video" or a sensor's name -> what is hidden and what the network makes of it, for a picture."""
+        raise NotImplementedError
+
+
 Film = Sequence[tuple[Tensor, Tensor]]
 """Feature-wise modulation: for each normalisation layer of an encoder's tail, in the order in which they run, a pair
 (gamma, beta) of (B, C) tensors; the layer's output becomes ``gamma * output + beta``."""
@@ -149,6 +220,9 @@ class Setup:
         encoders: modality -> shared encoder; empty for a method whose ``needs.outputs`` is empty.
         base_classes: number of training classes.
         way, shot: of the training episodes.
+        shape: of the clips.
+        transformer: of masked autoencoders.
+        pretrained: what this row starts from, as :meth:`Pretraining.states` gave it; empty: from scratch.
     """
 
     modalities: tuple[str, ...]
@@ -157,6 +231,9 @@ class Setup:
     way: int
     shot: int
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
+    shape: ClipShape = ClipShape()
+    transformer: TransformerSpec = TransformerSpec()
+    pretrained: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
     def width(self, output: str) -> int:
         """Summed width of an output over the modalities in use."""
@@ -189,17 +266,35 @@ class FewShotMethod(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Frozen encoders stay in evaluation mode, in which their features were computed."""
         super().train(mode)
-        for encoder in self.encoders.values():
+        for encoder in (*self.encoders.values(), *self.own_encoders()):
             if not any(parameter.requires_grad for parameter in encoder.parameters()):
                 encoder.eval()
         return self
 
+    @classmethod
+    def pretraining(cls, setup: Setup, **settings: Any) -> Pretraining | None:
+        """The network that is pre-trained for this method on the training classes; None (default) for none.
+
+        Args:
+            setup: without encoders; ``modalities`` are all those of the data that the method can use.
+            settings: of the method.
+        """
+        return None
+
+    def own_encoders(self) -> Sequence[nn.Module]:
+        """Networks of the method's own that are frozen or trained as the shared encoders are. Default: none."""
+        return ()
+
     def encode(self, clips: Clips) -> Features:
-        """Clips to features, each clip alone. A frozen encoder's features are computed once and kept."""
+        """Clips to features, each clip alone. Where encoders are frozen, they are computed once and kept."""
         features: Features = {}
         for modality in self.encoders:
             features |= encode_modality(self.setup.encoders[modality], clips, self.needs.outputs)
-        return features
+        return features | self.encode_own(clips)
+
+    def encode_own(self, clips: Clips) -> Features:
+        """What the method reads off the clips beside the shared encoders' outputs. Default: nothing."""
+        return {}
 
     def embed(self, encoded: Features) -> Features:
         """The trainable per-clip part of the head, (B, ...) -> (B, ...). Default: identity."""

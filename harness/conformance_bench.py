@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Encoder, Features, FewShotMethod, Film, Setup
+from harness.api import Clips, ClipShape, Encoder, Features, FewShotMethod, Film, Setup, TransformerSpec
 from harness.encoders.build import seeded
 
 SENSORS = ("acc", "gyro")
 WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused
+
+TRANSFORMER = TransformerSpec("micro", patch=8, tubelet=2, sensor_tokens=4)
 
 
 class TinyEncoder(Encoder):
@@ -75,8 +77,11 @@ class Bench:
         outputs = self.method.needs.outputs
         with seeded("conformance", seed):
             encoders = {name: TinyEncoder(name, outputs).requires_grad_(tuned) for name in self.modalities if outputs}
-            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, WAY, 1, encoders)
-            return self.method(setup, **self.settings).eval()
+            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, WAY, 1, encoders, ClipShape(4, 16, 16), TRANSFORMER)
+            method = self.method(setup, **self.settings)
+            for network in method.own_encoders():
+                network.requires_grad_(tuned)
+            return method.eval()
 
     def clips(self, count: int, seed: int = 0) -> Clips:
         """Random clips with the modalities in use and nothing else, as the harness loads them."""

@@ -1,7 +1,8 @@
 """Records: what was trained, how, and what it scored. The only thing that reports are made from.
 
 A *training record* holds settings, digests, provenance and the selection trace; an *evaluation record* refers to it
-and holds the figures of one suite, with the predictions beside it; a *search record* holds the learning rates that were
+and holds the figures of one suite, with the predictions beside it; a *pre-training record* holds what several
+trainings may start from, with a picture beside it; a *search record* holds the learning rates that were
 tried before a row was trained, and what came of each. Whatever differs from one run to the next on the
 same machine (times, dates, memory, resume counts) stands in ``volatile``; everything else is reproducible.
 """
@@ -51,6 +52,9 @@ class TrainingRecord(_Record):
     search: str | None  # id of the search record that the rate comes from; None: it was given
     tried: list[tuple[float, float | None]]  # (learning rate, best validation accuracy; None: diverged), as searched
     external_data: tuple[str, ...]  # weight files from elsewhere: name and SHA-256
+    pretraining: str | None = None  # id of the pre-training record that the row starts from
+    initialisation: str = "scratch"  # what it starts from: scratch, longer, the method that was pre-trained, or a file
+    encoder: Literal["default", "transformer"] = "default"  # which shared encoders
     data: dict[str, Any]  # layout, digests, split, completeness, generated
     parameters: dict[str, int]  # total, trained
     encoders: dict[str, dict[str, Any]]  # modality -> initial and trained state, selection
@@ -94,6 +98,33 @@ class SkippedRecord(_Record):
     reason: str
 
 
+class PretrainingRecord(_Record):
+    """One network trained on single clips without labels; rows that start from it name it.
+
+    ``volatile`` holds date, seconds, clips_per_second, waited_for_data (seconds), resumed and peak_memory_bytes.
+    """
+
+    kind: Literal["pretraining"] = "pretraining"
+    method: str  # the method whose network it is
+    method_source: str
+    modalities: tuple[str, ...]
+    network: dict[str, Any]  # what the network says of itself
+    seed: int
+    seed_of_its_own: bool  # false: every training seed starts from this one pre-training
+    digest: str  # of all that decides its result, but for the seed
+    protocol: dict[str, Any]
+    classes: tuple[str, ...]  # whose clips it saw, without their labels
+    clips: int  # different ones
+    clips_seen: int  # passes of clips in all steps
+    steps: int
+    parameters: int
+    losses: list[tuple[int, dict[str, float]]]  # (step, mean of each term since the step before)
+    state: str  # digest of the trained network
+    picture: str | None  # file beside the record: what was hidden, and what the network makes of it
+    data: dict[str, Any]
+    provenance: dict[str, Any]
+
+
 class Trial(BaseModel):
     """One learning rate of a search."""
 
@@ -131,11 +162,12 @@ class SearchRecord(_Record):
         )
 
 
-Record = TypeVar("Record", TrainingRecord, EvaluationRecord, SkippedRecord, SearchRecord)
+Record = TypeVar("Record", TrainingRecord, EvaluationRecord, SkippedRecord, SearchRecord, PretrainingRecord)
 
 
 class RecordFolder:
-    """Records below one folder: ``training/``, ``evaluation/``, ``skipped/``, ``search/`` and ``predictions/``."""
+    """Records below one folder: ``training/``, ``evaluation/``, ``skipped/``, ``search/``, ``pretraining/`` and
+    ``predictions/``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -143,7 +175,9 @@ class RecordFolder:
     def path(self, record_type: type[BaseModel], identity: str) -> Path:
         return self.folder / str(record_type.model_fields["kind"].default) / f"{identity}.json"
 
-    def write(self, record: TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord) -> Path:
+    def write(
+        self, record: TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord | PretrainingRecord
+    ) -> Path:
         """Write a record atomically: it is there complete or not at all."""
         path = self.path(type(record), record.id)
         content = record.model_dump(mode="json")

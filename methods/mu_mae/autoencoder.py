@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips, LossTerms
+from harness.encoders.multimodal import MultimodalEncoder, Positions, initialise, transformer
+from harness.encoders.sizes import Size
 from harness.encoders.space_time_vit import LayerNorm
-from methods.mu_mae.encoder import MultimodalEncoder, Positions, Size, initialise, transformer
-from methods.mu_mae.masking import Split
-from methods.mu_mae.tokens import Layout, chosen
+from harness.encoders.tokens import Layout, Split, chosen
 
 
 class Reconstruction(NamedTuple):
@@ -70,7 +70,7 @@ class MultimodalAutoencoder(nn.Module):
 
     Args:
         layout: of the tokens; video alone gives VideoMAE.
-        size: see :data:`methods.mu_mae.encoder.SIZES`.
+        size: see :data:`harness.encoders.multimodal.SIZES`.
         sensor_weight: of each sensor's error in the loss, where the video's is 1.
     """
 

@@ -13,35 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
-class Split(NamedTuple):
-    """Tokens of one modality, as indices in increasing order.
-
-    Attributes:
-        visible: (B, v), what the encoder sees.
-        masked: (B, m), what the decoder predicts: the others, or a part of them (VideoMAE V2, section 3.2).
-    """
-
-    visible: Tensor
-    masked: Tensor
-
-    @classmethod
-    def of(cls, mask: Tensor) -> Split:
-        """From a mask (B, n), true or 1 where hidden. Reads the counts from the device once.
-
-        Raises:
-            ValueError: the clips do not have equally many hidden tokens.
-        """
-        counts = mask.bool().sum(dim=1).unique().tolist()
-        if len(counts) != 1:
-            raise ValueError(f"clips of one batch hide different numbers of tokens: {counts}.")
-        order = mask.bool().int().argsort(dim=1, stable=True)
-        return cls(order[:, : mask.shape[1] - counts[0]], order[:, mask.shape[1] - counts[0] :])
-
-    def mask(self, tokens: int) -> Tensor:
-        """(B, tokens) bool: true where hidden."""
-        every = torch.ones(len(self.visible), tokens, dtype=torch.bool, device=self.visible.device)
-        return every.scatter(1, self.visible, False)
+from harness.encoders.tokens import Split
 
 
 class Counts(NamedTuple):

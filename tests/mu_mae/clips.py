@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from harness.api import Clips
+from harness.encoders.sizes import Size
+from harness.encoders.tokens import Layout, Split
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.encoder import Size
-from methods.mu_mae.masking import Masking, Split
-from methods.mu_mae.tokens import Layout
+from methods.mu_mae.masking import Masking
 
 SENSORS = ("phone", "watch")
 LAYOUT = Layout(frames=4, size=16, patch=8, sensors=SENSORS, samples=32, sensor_tokens=8)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from harness.encoders.sizes import SIZES
+from harness.encoders.tokens import Layout, Split
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.encoder import SIZES
-from methods.mu_mae.masking import Masking, Split
-from methods.mu_mae.tokens import Layout
+from methods.mu_mae.masking import Masking
 from tests.mu_mae.clips import LAYOUT, SENSORS_ONLY, VIDEO_ONLY, autoencoder, clips, lacking, splits
 
 CLOSE: dict[str, Any] = {"rtol": 0.0, "atol": 1e-5}

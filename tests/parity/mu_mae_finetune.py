@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips
+from harness.encoders.multimodal import MultimodalEncoder
+from harness.encoders.sizes import Size
+from harness.encoders.tokens import Layout
 from methods.mu_mae import scoring
-from methods.mu_mae.encoder import MultimodalEncoder, Size
 from methods.mu_mae.fusion import CrossAttention, FusionModel, PriorGuidedFusion, SensorCNN
 from methods.mu_mae.released_inputs import frame_indices, scaled_sensor, sensor_rows
 from methods.mu_mae.scoring import AttendedMaps
-from methods.mu_mae.tokens import Layout
 from tests.parity.arrays import Arrays, by_class, labels, load, prefixes, tensor
 from tests.parity.mu_mae_pretrain import SENSORS, load_released, released_clips
 

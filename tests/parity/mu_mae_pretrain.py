@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips
+from harness.encoders.sizes import Size
+from harness.encoders.tokens import Layout, Split
 from harness.encoders.video import PIXELS
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.encoder import Size
-from methods.mu_mae.masking import Split
-from methods.mu_mae.tokens import Layout
 from tests.parity.arrays import Arrays, tensor
 
 SENSORS = ("phone", "watch", "gyroscope", "orientation")

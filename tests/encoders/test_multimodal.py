@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from harness.encoders.multimodal import MultimodalEncoder, load_encoder, transformer
+from harness.encoders.sizes import SIZES
 from harness.encoders.space_time_vit import SpaceTimeViT
+from harness.encoders.tokens import Layout
 from harness.encoders.videomae_names import videomae_names
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.encoder import SIZES, MultimodalEncoder, load_encoder, transformer
-from methods.mu_mae.tokens import Layout
 from tests.mu_mae.clips import LAYOUT, SIZE, VIDEO_ONLY, autoencoder, clips, lacking
 
 

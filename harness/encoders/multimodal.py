@@ -7,40 +7,18 @@ Names of the parameters are VideoMAE's, so that the encoder of a video-only auto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.api import Clips
+from harness.encoders.sizes import Size
 from harness.encoders.space_time_vit import LayerNorm, sinusoids
 from harness.encoders.states import differences
+from harness.encoders.tokens import Layout, Split, chosen
 from harness.encoders.torchvision_stub import declare_missing_operators
 from harness.encoders.video import PIXELS
-from methods.mu_mae.masking import Split
-from methods.mu_mae.tokens import Layout, chosen
-
-
-@dataclass(frozen=True)
-class Size:
-    """Of the transformers: an encoder and one light decoder for each modality."""
-
-    width: int
-    depth: int
-    heads: int
-    decoder_width: int
-    decoder_heads: int
-    decoder_depth: int = 4
-
-
-SIZES = {
-    "tiny": Size(192, 4, 3, 96, 3, decoder_depth=2),  # for a CPU; the others are VideoMAE's
-    "small": Size(384, 12, 6, 192, 3),
-    "base": Size(768, 12, 12, 384, 6),
-    "large": Size(1024, 24, 16, 512, 8),
-    "huge": Size(1280, 32, 16, 640, 8),
-}
 
 
 class MultimodalEncoder(nn.Module):
@@ -69,6 +47,8 @@ class MultimodalEncoder(nn.Module):
         self.norm = LayerNorm(size.width)
         self.positions = Positions(layout, size.width)
         mean, std = (torch.tensor(part) for part in PIXELS[layout.pixel_norm])
+        if layout.background == "subtract":  # the pieces have a mean of zero already
+            mean = torch.zeros_like(mean)
         self.register_buffer("pixel_mean", mean, persistent=False)
         self.register_buffer("pixel_std", std, persistent=False)
         initialise(self)

@@ -7,13 +7,17 @@ then columns. A sensor token is a run of consecutive samples of all axes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
 from torch import Tensor
 
-from harness.api import Clips
+from harness.api import Clips, Setup
 from harness.encoders.video import PIXELS
+
+LEAST = 1e-6  # added to deviations, as in the release
+STILL = 0.02  # likewise, where the background is subtracted: about what noise leaves there
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Layout:
         tubelet, patch: frames and side of a cube.
         pixel_norm: how pixels are normalised before they are embedded ("imagenet", "none", ...). The released
             fine-tuning feeds an encoder trained on "imagenet" with pixels as they are: "none".
+        background: "subtract" takes the clip's mean frame off before anything else: what stands still is nothing.
         sensors: names; may be empty.
         samples: of each sensor.
         sensor_tokens: of each sensor.
@@ -42,6 +47,7 @@ class Layout:
     tubelet: int = 2
     patch: int = 16
     pixel_norm: str = "imagenet"
+    background: str = "keep"
     sensors: tuple[str, ...] = ()
     samples: int = 128
     sensor_tokens: int = 16
@@ -52,6 +58,8 @@ class Layout:
             raise ValueError("a layout without video and sensors has no tokens.")
         if len(set(self.modalities)) < len(self.modalities):
             raise ValueError(f"two modalities have one name: {', '.join(self.modalities)}.")
+        if self.background not in {"keep", "subtract"}:
+            raise ValueError(f"no background {self.background!r}. Known: keep, subtract.")
         if self.pixel_norm not in PIXELS:
             raise ValueError(f"no pixel_norm {self.pixel_norm!r}. Known: {', '.join(PIXELS)}.")
         wholes = [("frames", "tubelet"), ("size", "patch")] if self.video else []
@@ -82,7 +90,8 @@ class Layout:
         return self.samples // self.sensor_tokens * 3
 
     def pieces(self, clips: Clips, modality: str) -> Tensor:
-        """Cut a modality: (B, n, values), pixels in 0..1 or the sensor's own units.
+        """Cut a modality: (B, n, values), pixels in 0..1 (less their mean over time, -1..1, where the background is
+        subtracted) or the sensor's own units.
 
         Raises:
             ValueError: clips of another size, or without the modality.
@@ -94,15 +103,79 @@ class Layout:
             found = "missing" if given is None else str(tuple(given.shape[1:]))
             raise ValueError(f"{modality} is {found}, the layout wants {wanted}.")
         if modality == "video":
-            return cubes(given, self.tubelet, self.patch)
+            moves = given - given.mean(dim=1, keepdim=True) if self.background == "subtract" else given
+            return cubes(moves, self.tubelet, self.patch)
         return sensor_pieces(given, self.sensor_tokens, interleaved=self.interleaved)
 
     def target(self, modality: str, pieces: Tensor) -> Tensor:
         """What is predicted of tokens (..., values): zero mean and unit deviation in each cube and colour channel, or
-        in each sensor token over all its axes; sizes of light and movement carry no credit."""
+        in each sensor token over all its axes; sizes of light and movement carry no credit. Without its background a
+        cube in which nothing moves is noise, which is not to be blown up to unit deviation."""
         if modality == "video":
-            return standardised(pieces.float().unflatten(-1, (-1, 3)), dim=-2).flatten(-2)
+            least = STILL if self.background == "subtract" else LEAST
+            return standardised(pieces.float().unflatten(-1, (-1, 3)), dim=-2, least=least).flatten(-2)
         return standardised(pieces.float(), dim=-1)
+
+    def restored(self, modality: str, pieces: Tensor, predicted: Tensor) -> Tensor:
+        """Undo :meth:`target` with the statistics of the true ``pieces``: what predictions look like."""
+        if modality == "video":
+            cubed, least = pieces.float().unflatten(-1, (-1, 3)), STILL if self.background == "subtract" else LEAST
+            std, mean = torch.std_mean(cubed, dim=-2, keepdim=True)
+            return (predicted.float().unflatten(-1, (-1, 3)) * (std + least) + mean).flatten(-2)
+        std, mean = torch.std_mean(pieces.float(), dim=-1, keepdim=True)
+        return predicted.float() * (std + LEAST) + mean
+
+
+class Split(NamedTuple):
+    """Tokens of one modality, as indices in increasing order.
+
+    Attributes:
+        visible: (B, v), what the encoder sees.
+        masked: (B, m), what the decoder predicts: the others, or a part of them (VideoMAE V2, section 3.2).
+    """
+
+    visible: Tensor
+    masked: Tensor
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Split:
+        """From a mask (B, n), true or 1 where hidden. Reads the counts from the device once.
+
+        Raises:
+            ValueError: the clips do not have equally many hidden tokens.
+        """
+        counts = mask.bool().sum(dim=1).unique().tolist()
+        if len(counts) != 1:
+            raise ValueError(f"clips of one batch hide different numbers of tokens: {counts}.")
+        order = mask.bool().int().argsort(dim=1, stable=True)
+        return cls(order[:, : mask.shape[1] - counts[0]], order[:, mask.shape[1] - counts[0] :])
+
+    def mask(self, tokens: int) -> Tensor:
+        """(B, tokens) bool: true where hidden."""
+        every = torch.ones(len(self.visible), tokens, dtype=torch.bool, device=self.visible.device)
+        return every.scatter(1, self.visible, False)
+
+
+def layout_of(setup: Setup, *, interleaved: bool = False) -> Layout:
+    """The tokens of a setup's clips, of the modalities that it has.
+
+    Raises:
+        ValueError: they cannot be cut so.
+    """
+    spec, shape = setup.transformer, setup.shape
+    return Layout(
+        video="video" in setup.modalities,
+        frames=shape.frames,
+        size=shape.size,
+        tubelet=spec.tubelet,
+        patch=spec.patch,
+        pixel_norm=spec.pixel_norm,
+        background=spec.background,
+        sensors=setup.sensors if "sensors" in setup.modalities else (),
+        samples=shape.samples,
+        sensor_tokens=spec.sensor_tokens,
+        interleaved=interleaved,
+    )
 
 
 def cubes(video: Tensor, tubelet: int, patch: int) -> Tensor:
@@ -117,10 +190,10 @@ def sensor_pieces(samples: Tensor, tokens: int, *, interleaved: bool = False) ->
     return rearrange(samples, "b (n s) a -> b n (s a)", n=tokens)
 
 
-def standardised(values: Tensor, dim: int) -> Tensor:
-    """Less the mean, over the deviation (unbiased) plus 1e-6, along an axis; constant values become zero."""
+def standardised(values: Tensor, dim: int, least: float = LEAST) -> Tensor:
+    """Less the mean, over the deviation (unbiased) plus ``least``, along an axis; constant values become zero."""
     std, mean = torch.std_mean(values, dim=dim, keepdim=True)
-    return (values - mean) / (std + 1e-6)
+    return (values - mean) / (std + least)
 
 
 def chosen(tokens: Tensor, index: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from methods.mu_mae.tokens import Layout, cubes, sensor_pieces
+from harness.encoders.tokens import Layout, cubes, sensor_pieces
 from tests.mu_mae.clips import LAYOUT, clips
 
 
