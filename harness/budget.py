@@ -54,3 +54,30 @@ class Budget(BaseModel):
     def at(self, learning_rate: float) -> Budget:
         """The same budget with the learning rate fixed."""
         return self.model_copy(update={"learning_rate": learning_rate, "search": ()})
+
+
+class PretrainingBudget(BaseModel):
+    """Self-supervised optimisation over single clips: AdamW, a cosine with warm-up (VideoMAE, Mu-MAE)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(100, ge=1, description="passes over the clips of the training classes")
+    batch: int = Field(64, ge=1, description="clips in a step")
+    learning_rate: float = Field(
+        1.5e-4, gt=0, description="for a batch of 256; that of a step is in proportion to its clips"
+    )
+    weight_decay: float = Field(0.05, ge=0, description="of matrices; biases and norms have none")
+    betas: tuple[float, float] = Field((0.9, 0.95), description="of AdamW")
+    warmup: float = Field(0.05, ge=0, le=1, description="share of the steps in which the rate rises to its full value")
+    clip: float = Field(0.0, ge=0, description="norm to which the gradient of a step is cut; 0: never")
+    looks: int = Field(10, ge=1, description="times that the state is saved and the losses are read")
+    seed: int | None = Field(None, description="one pre-training for all training seeds; none: one for each of them")
+    picture: bool = Field(True, description="draw some clips as hidden and restored, beside the record")
+
+    def steps(self, clips: int) -> int:
+        """Optimiser steps over a training set of so many clips; batches run on from one epoch into the next."""
+        return max(1, self.epochs * clips // self.batch)
+
+    def passes(self, clips: int) -> int:
+        """Clips that go through the network in all steps."""
+        return self.steps(clips) * self.batch

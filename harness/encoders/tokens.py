@@ -121,7 +121,8 @@ class Layout:
         if modality == "video":
             cubed, least = pieces.float().unflatten(-1, (-1, 3)), STILL if self.background == "subtract" else LEAST
             std, mean = torch.std_mean(cubed, dim=-2, keepdim=True)
-            return (predicted.float().unflatten(-1, (-1, 3)) * (std + least) + mean).flatten(-2)
+            shown: Tensor = (predicted.float().unflatten(-1, (-1, 3)) * (std + least) + mean).flatten(-2)
+            return shown
         std, mean = torch.std_mean(pieces.float(), dim=-1, keepdim=True)
         return predicted.float() * (std + LEAST) + mean
 
