@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from harness.api import Clips, Encoder
+from harness.api import Clips, Encoder, TransformerSpec
 from harness.encoders.backbone import on_meta
 from harness.encoders.sensors import SensorEncoder
+from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
 from harness.protocol import Settings
 
@@ -29,18 +30,26 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
     """An encoder with a fresh state or released weights; it depends on (seed, modality, settings), never on the head.
 
     Raises:
-        HarnessError: settings of the video encoder that do not fit together, or its weights.
+        HarnessError: settings of the encoder that do not fit together, or its weights.
     """
     with seeded(seed, "encoder", modality):
-        encoder: Encoder
-        if modality == "video":
-            encoder = VideoEncoder(settings.video_encoder, settings.input.frames, settings.input.size)
-        else:
-            encoder = SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
+        encoder = _encoder(modality, settings, sensors)
     shapes = output_shapes(encoder, settings, sensors, ("map", "sequence"))
     _, time, height, width = shapes["map"]
     encoder.grid, encoder.steps = (time, height, width), shapes["sequence"][0]
     return encoder
+
+
+def _encoder(modality: str, settings: Settings, sensors: tuple[str, ...]) -> Encoder:
+    clip = settings.input
+    if settings.encoder == "transformer":
+        spec = TransformerSpec(**settings.transformer.model_dump())
+        if modality == "video":
+            return video_transformer(spec, clip.frames, clip.size, settings.video_encoder)
+        return sensor_transformer(spec, sensors, clip.sensor_length, settings.sensor_encoder.segments)
+    if modality == "video":
+        return VideoEncoder(settings.video_encoder, clip.frames, clip.size)
+    return SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ Names of the parameters are VideoMAE's, so that the encoder of a video-only auto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -99,12 +99,17 @@ class MultimodalEncoder(nn.Module):
         placed: Tensor = tokens + self.positions(modality, index)
         return placed
 
-    def attend(self, tokens: Tensor, seen: Tensor) -> Tensor:
-        """The blocks, without the LayerNorm at the end: (B, N, D) tokens, (B, N) bool -> (B, N, D)."""
+    def attend(self, tokens: Tensor, seen: Tensor, blocks: Iterable[nn.Module] | None = None) -> Tensor:
+        """The blocks, without the LayerNorm at the end: (B, N, D) tokens, (B, N) bool -> (B, N, D).
+
+        Args:
+            seen: tokens of modalities that are present.
+            blocks: some of the blocks, in place of all of them.
+        """
         mask = None
         if len(self.layout.modalities) > 1:  # where there is only one, there is nothing to hide it from
             mask = (seen | ~seen.any(dim=1, keepdim=True))[:, None, None]  # a softmax over nothing would not be finite
-        for block in self.blocks:
+        for block in self.blocks if blocks is None else blocks:
             tokens = block(tokens, attn_mask=mask)
         return tokens
 
@@ -151,6 +156,18 @@ def initialise(module: nn.Module) -> None:
             nn.init.xavier_uniform_(part.weight.view(len(part.weight), -1))
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def by_modality(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """The state of a :class:`MultimodalEncoder` as :meth:`harness.api.Pretraining.states` gives it: for "video" and
+    "sensors", as far as it embeds them, their own embeddings and all that they share."""
+    own = {"video": "patch_embed.", "sensors": "sensor_embed."}
+    shared = {name: value for name, value in state.items() if not name.startswith(tuple(own.values()))}
+    parts = {
+        modality: {name: value for name, value in state.items() if name.startswith(prefix)}
+        for modality, prefix in own.items()
+    }
+    return {modality: part | shared for modality, part in parts.items() if part}
 
 
 def load_encoder(encoder: MultimodalEncoder, state: Mapping[str, Tensor]) -> None:

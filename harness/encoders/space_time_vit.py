@@ -81,7 +81,7 @@ class SpaceTimeViT(Backbone):
         rates = np.linspace(0, drop_path, depth).tolist()
         self.blocks = nn.ModuleList([make(width, heads, mlp_ratio=mlp_ratio, drop_path=rate) for rate in rates])
         self.norm = LayerNorm(width)
-        self.groups = np.array_split(np.arange(depth), min(GROUPS, depth))
+        self.groups = in_groups(depth)
         self.depth = 1 + len(self.groups)
         self._initialise()
 
@@ -170,6 +170,11 @@ class DividedBlock(nn.Module):
         x = torch.cat([(token + seen[:, :, 0].mean(dim=1))[:, None], (x + seen)[:, :, 1:].flatten(1, 2)], dim=1)
         x = x + self.drop_path(self.mlp(self.norm2(x)))
         return x[:, 1:].unflatten(1, (t, h, w)), x[:, 0]
+
+
+def in_groups(depth: int) -> list[list[int]]:
+    """Numbers of ``depth`` blocks in at most four groups of equal length, give or take one."""
+    return [group.tolist() for group in np.array_split(np.arange(depth), min(GROUPS, depth))]
 
 
 def sinusoids(positions: int, width: int) -> Tensor:

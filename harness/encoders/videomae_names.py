@@ -1,4 +1,5 @@
-"""Names of VideoMAE's released parameters (original and Hugging Face), brought to those of :class:`SpaceTimeViT`."""
+"""Names of released parameters, VideoMAE's (original and Hugging Face) and Mu-MAE's, brought to those of
+:class:`SpaceTimeViT` and :class:`MultimodalEncoder`."""
 
 from __future__ import annotations
 
@@ -15,6 +16,9 @@ RULES = tuple(
         # the original, in pre-training and in fine-tuning
         (r"^encoder\.", ""),
         (r"^fc_norm\.", "norm."),
+        # Mu-MAE's sensors, called as MMAct's layouts call them
+        (r"^patch_embed_(phone|watch)\.proj\.", r"sensor_embed.acc_\1."),
+        (r"^patch_embed_(gyro|orientation)\.proj\.", r"sensor_embed.\1."),
         # Hugging Face
         (r"^videomae\.embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
         (r"^videomae\.encoder\.layer\.", "blocks."),

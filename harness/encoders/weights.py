@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 
 ARCHIVES = (".pth", ".pt", ".bin")
 CONTAINERS = ("state_dict", "model", "module")
+SEE = "See video_encoder.weights and the initialisation of rows."
 COUNTER = "num_batches_tracked"  # older files lack it, and nothing reads it
 
 
@@ -52,7 +53,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         known = ", ".join([".safetensors", *ARCHIVES])
         raise HarnessError(f"weights of an unknown kind {path.suffix!r}.", where=path, remedy=f"Known: {known}.")
     if not path.is_file():
-        raise HarnessError("no such file of weights.", where=path, remedy="See video_encoder.weights.")
+        raise HarnessError("no such file of weights.", where=path, remedy=SEE)
     try:
         content: Any = load_file(path) if path.suffix == ".safetensors" else _load_archive(path)
     except Exception as error:  # torch raises many kinds for a damaged archive
@@ -82,9 +83,7 @@ def weights_digest(path: Path | str) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise HarnessError(
-            f"cannot be read ({error.strerror}).", where=path, remedy="See video_encoder.weights."
-        ) from error
+        raise HarnessError(f"cannot be read ({error.strerror}).", where=path, remedy=SEE) from error
 
 
 def _load_archive(path: Path) -> object:

@@ -19,9 +19,8 @@ from harness.encoders.video import VideoEncoder
 from harness.encoders.weights import load_weights, read_weights, weights_digest
 from harness.errors import HarnessError
 from harness.protocol import VideoEncoderSpec
+from tests.encoders.naming import State, fine_tuned, no_key_bias, pre_trained
 from tests.encoders.networks import NETWORKS, clips_for, video_encoder
-
-State = dict[str, Tensor]
 
 
 def released(name: str, **settings: Any) -> tuple[State, Tensor]:
@@ -67,38 +66,22 @@ def test_3d_resnets_names(name: str, tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(name, tmp_path / "r3d_K_200ep.pth", norm="frozen-batch"), vector)
 
 
-def original_names(state: State) -> State:
-    """VideoMAE's names in fine-tuning, from ours: biases of queries and values apart, and none of keys."""
-    found: State = {}
-    for key, value in state.items():
-        if key.endswith("attn.qkv.bias"):
-            query, _, last = value.chunk(3)
-            found |= {key.replace("qkv.bias", "q_bias"): query.clone(), key.replace("qkv.bias", "v_bias"): last.clone()}
-        else:
-            found[f"fc_{key}" if key.startswith("norm.") else key] = value
-    return found
-
-
 def without_key_bias(name: str = "joint") -> tuple[State, Tensor]:
     """A state whose keys have no bias, which changes nothing: softmax does not see it."""
     state, vector = released(name)
-    for key, value in state.items():
-        if key.endswith("attn.qkv.bias"):
-            value.view(3, -1)[1] = 0.0
-    return state, vector
+    return no_key_bias(state), vector
 
 
 def test_videomae_names_of_fine_tuning(tmp_path: Path) -> None:
     state, vector = without_key_bias()
-    content = original_names(state) | {"head.weight": torch.ones(4, 24), "head.bias": torch.ones(4)}
+    content = fine_tuned(state) | {"head.weight": torch.ones(4, 24), "head.bias": torch.ones(4)}
     torch.save({"module": content, "args": argparse.Namespace(lr=0.1)}, tmp_path / "mp_rank_00.pt")
     torch.testing.assert_close(loaded("joint", tmp_path / "mp_rank_00.pt"), vector, rtol=1e-4, atol=1e-5)
 
 
 def test_videomae_names_of_pre_training(tmp_path: Path) -> None:
     state, vector = without_key_bias()
-    content = {f"encoder.{key.removeprefix('fc_')}": value for key, value in original_names(state).items()}
-    content |= {f"decoder.{key}": value for key, value in original_names(state).items()}
+    content = pre_trained(state) | {f"decoder.{key}": value for key, value in fine_tuned(state).items()}
     content |= {"mask_token": torch.ones(1, 1, 12), "encoder_to_decoder.weight": torch.ones(12, 24)}
     torch.save({"model": content, "epoch": 799, "args": argparse.Namespace(lr=0.1)}, tmp_path / "checkpoint.pth")
     torch.testing.assert_close(loaded("joint", tmp_path / "checkpoint.pth"), vector, rtol=1e-4, atol=1e-5)
