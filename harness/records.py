@@ -110,7 +110,6 @@ class PretrainingRecord(_Record):
     modalities: tuple[str, ...]
     network: dict[str, Any]  # what the network says of itself
     seed: int
-    seed_of_its_own: bool  # false: every training seed starts from this one pre-training
     digest: str  # of all that decides its result, but for the seed
     protocol: dict[str, Any]
     classes: tuple[str, ...]  # whose clips it saw, without their labels

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.records import TrainingRecord
-from harness.report import words
+from harness.report import starts, words
 from harness.report.columns import COLUMNS, is_generated
 from harness.report.grid import bullets, escape, grid
 from harness.report.rows import Row, row_key
@@ -26,9 +26,12 @@ LONGEST_TRACE = 8
 def rows(report: Report) -> list[str]:
     """Each row once: settings, source, sizes."""
     parameters = next(column for column in COLUMNS if column.header == "trained / all")
+    named = _rows(report)
+    started = any(row.pretrainings or starts.name(row.training) for row in named.values() if row.trained)
     cells = [
         [
             escape(name),
+            *(_start(row) if started else []),
             escape(words.assignments(row.training.method_settings)) or words.MISSING,
             escape(words.plain(row.training.method_source)),
             escape(words.plain(row.training.training_protocol.get("classes"))) if row.trained else words.MISSING,
@@ -36,16 +39,27 @@ def rows(report: Report) -> list[str]:
             parameters.cell(row),
             words.short(row.training.training_digest) if row.trained else words.MISSING,
         ]
-        for name, row in _rows(report).items()
+        for name, row in named.items()
     ]
     if not cells:
         return []
-    header = ["row", "settings", "source", "trained on", "seeds", "parameters trained / all", "training"]
+    start = ["start", "pre-training"] if started else []
+    header = ["row", *start, "settings", "source", "trained on", "seeds", "parameters trained / all", "training"]
     return [
         "## What the rows are",
         "`source`: built-in, or the start of the SHA-256 of the plugin file. `training`: rows are ranked against each "
         "other only where this digest agrees (next section).",
-        grid(header, cells, "llllllr"),
+        grid(header, cells, "l" * (len(header) - 1) + "r"),
+    ]
+
+
+def _start(row: Row) -> list[str]:
+    """What a row starts from, and the records of it."""
+    if not row.trained:
+        return [words.MISSING, words.MISSING]
+    return [
+        escape(starts.name(row.training) or starts.SCRATCH),
+        escape(", ".join(record.id for record in row.pretrainings)) or words.MISSING,
     ]
 
 
@@ -58,7 +72,7 @@ def training_conditions(report: Report) -> list[str]:
         if section.digest is not None
     }
     protocols = {
-        section.digest: words.flat(section.rows[0].training.training_protocol)
+        section.digest: section.rows[0].conditions
         for table in report.suites
         for section in table.sections
         if section.digest is not None
@@ -90,7 +104,7 @@ def recipes(report: Report) -> list[str]:
     found = _published(report)
     if not found:
         return []
-    protocols = {name: words.flat(row.training.training_protocol) for name, row in found.items()}
+    protocols = {name: row.conditions for name, row in found.items()}
     parts = {name for protocol in protocols.values() for name, value in protocol.items() if value == "none"}
     protocols = {name: _without_parts(protocol, parts) for name, protocol in protocols.items()}
     names = words.differing(protocols.values())
@@ -153,9 +167,8 @@ def selection(report: Report) -> list[str]:
             for modality, note in sorted(training.encoders.items()):
                 if note.get("selection"):
                     trace = _trace(note["selection"], note.get("best_step"))
-                    encoders.setdefault(
-                        (modality, str(note.get("state"))), [f"shared {modality} encoder", str(training.seed), trace]
-                    )
+                    what = escape(f"shared {starts.shared_encoder(training, modality)} encoder")
+                    encoders.setdefault((modality, str(note.get("state"))), [what, str(training.seed), trace])
     cells = [*sorted(encoders.values(), key=lambda cell: (cell[0], int(cell[1]), cell[2])), *cells]
     if not cells:
         return []

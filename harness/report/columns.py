@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report import words
+from harness.report import starts, words
 from harness.report.rows import Row, mean, number
 from harness.report.tables import Guard, Report, SuiteTable
 
@@ -55,13 +55,15 @@ def external_data(row: Row) -> str:
     return ", ".join(text.rpartition(" sha256:")[0] for text in row.training.external_data) or "none"
 
 
+START = Column("start", lambda row: starts.word(row.training) if row.trained else words.MISSING, left=True, drop=2)
 EXTERNAL = Column("external data", external_data, left=True, drop=1)
 
 
 def columns_of(table: SuiteTable) -> tuple[Column, ...]:
-    """The columns of a table: external data only where rows may differ in it."""
+    """The columns of a table: the start only where rows differ in it, external data only where they may."""
+    several = len({row.training.initialisation for row in table.rows if row.trained}) > 1
     told = any(row.published or row.training.external_data for row in table.rows)
-    return (*COLUMNS, EXTERNAL) if told else COLUMNS
+    return (*COLUMNS[:3], *([START] if several else []), *COLUMNS[3:], *([EXTERNAL] if told else []))
 
 
 def accuracy(row: Row) -> str:
@@ -147,22 +149,51 @@ def caption(table: SuiteTable) -> list[str]:
         f"Each of {table.episodes:,} fixed episodes shows a method {clips} of each of {table.way} {role} and asks for "
         f"the class of {queries}. Guessing reaches {chance} % (chance). {rule}".rstrip(),
         words.INTERVAL,
+        *_pretraining_covered(table),
         f"Data: layout {data.get('layout')}, split {data.get('split')}, {data.get('clips_usable', 0):,} of "
         f"{data.get('clips_listed', 0):,} clips usable. Looks at this suite, as logged: {looks}.",
         *(guard_sentence(guard) for guard in table.guards if not guard.failed),
     ]
 
 
+def _pretraining_covered(table: SuiteTable) -> list[str]:
+    """Whether the intervals of rows that start from a pre-training speak for another one."""
+    started = [(row, name) for row, name in zip(table.rows, table.names, strict=True) if row.pretrainings]
+    conditional = [name for row, name in started if not row.pretrained_anew]
+    if not started:
+        return []
+    if not conditional:
+        return [f"Rows that start from a pre-training: {words.OWN_PRETRAINING}."]
+    if len(conditional) == len(started):
+        return [f"Rows that start from a pre-training are {words.ONE_PRETRAINING}."]
+    return [
+        f"These rows are {words.ONE_PRETRAINING}: {'; '.join(conditional)}. In the other rows that start from a "
+        f"pre-training, {words.OWN_PRETRAINING}."
+    ]
+
+
 def key(report: Report) -> list[str]:
     """What the columns mean, and the time that they do not show because rows share it."""
     spent: dict[str, dict[str, float]] = {}
+    once: dict[str, list[float]] = {}
+    for record in report.pretrainings:
+        value = number(record.volatile.get("seconds"))
+        if value is not None:
+            once.setdefault(record.method, []).append(value)
     for training in report.trainings:
         for modality, volatile in training.volatile.get("encoders", {}).items():
             value = number(volatile.get("seconds")) if isinstance(volatile, dict) else None
             state = training.encoders.get(modality, {}).get("state", training.seed)
             if value is not None:
-                spent.setdefault(modality, {})[str(state)] = value
-    costs = [f"{modality} {words.seconds(mean(times.values()))} s" for modality, times in sorted(spent.items())]
+                spent.setdefault(starts.shared_encoder(training, modality), {})[str(state)] = value
+    costs = [f"{encoder} {words.seconds(mean(times.values()))} s" for encoder, times in sorted(spent.items())]
     shared = f"Each shared encoder was trained once for all rows, which 'train s' leaves out: {', '.join(costs)}."
-    told = any(EXTERNAL in columns_of(table) for table in report.suites)
-    return [words.KEY, *([words.EXTERNAL_DATA] if told else []), *([shared] if costs else [])]
+    pretrained = ", ".join(f"{method} {words.seconds(sum(times))} s" for method, times in sorted(once.items()))
+    shown = {column for table in report.suites for column in columns_of(table)}
+    return [
+        words.KEY,
+        *([words.START] if START in shown else []),
+        *([words.EXTERNAL_DATA] if EXTERNAL in shown else []),
+        *([shared] if costs else []),
+        *([f"Pre-training is not in 'train s' either: {pretrained}, over all its seeds."] if once else []),
+    ]

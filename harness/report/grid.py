@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 
 def escape(text: str) -> str:
@@ -38,3 +39,9 @@ def grid(header: Sequence[str], cells: Sequence[Sequence[str]], align: Sequence[
 
 def bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
+
+
+def image(text: str, path: str) -> str:
+    """A picture with its text alternative; neither can end the link."""
+    plain = escape(text).replace("[", "(").replace("]", ")")
+    return f"![{plain}]({quote(path)})"

@@ -10,18 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
+from harness.records import EvaluationRecord, PretrainingRecord, RecordFolder, SkippedRecord, TrainingRecord
 
 RUN_AGAIN = "Delete the record and run its row again."
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One trained method on one suite. ``episodes``: (N,) accuracy of every episode, NaN where not scored."""
+    """One trained method on one suite.
+
+    Attributes:
+        episodes: (N,) accuracy of every episode, NaN where not scored.
+        pretraining: what the training starts from; None where no pre-training is recorded for it.
+    """
 
     training: TrainingRecord
     evaluation: EvaluationRecord
     episodes: np.ndarray
+    pretraining: PretrainingRecord | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Loaded:
     trainings: tuple[TrainingRecord, ...]
     scored: tuple[Scored, ...]
     skipped: tuple[SkippedRecord, ...]
+    pretrainings: tuple[PretrainingRecord, ...]
     looks: Counter[str] | None
 
 
@@ -45,7 +52,7 @@ def records_folder(folder: Path) -> Path:
         HarnessError: neither holds records.
     """
     for candidate in (folder / "records", folder):
-        if any((candidate / kind).is_dir() for kind in ("evaluation", "training", "skipped")):
+        if any((candidate / kind).is_dir() for kind in ("evaluation", "training", "skipped", "pretraining")):
             return candidate
     raise HarnessError("no records here.", where=folder, remedy="`oneshot run` makes them; name the folder it wrote.")
 
@@ -54,22 +61,41 @@ def load(folder: Path) -> Loaded:
     """Read and check all records.
 
     Raises:
-        HarnessError: no records, a broken one (file and field named), or figures that its predictions do not give.
+        HarnessError: no records, a broken one (file and field named), one that names a record that is not there, or
+            figures that its predictions do not give.
     """
     records = RecordFolder(records_folder(folder))
     trainings = {record.id: record for record in records.all(TrainingRecord)}
+    pretrainings = {record.id: record for record in records.all(PretrainingRecord)}
+    for training in trainings.values():
+        _require_start(records, training, pretrainings)
     skipped = tuple(records.all(SkippedRecord))
-    scored = tuple(_join(records, evaluation, trainings) for evaluation in records.all(EvaluationRecord))
+    scored = tuple(_join(records, evaluation, trainings, pretrainings) for evaluation in records.all(EvaluationRecord))
     if not scored and not skipped:
         raise HarnessError(
             "no evaluation record here: nothing has been scored yet.",
             where=records.folder,
             remedy="`oneshot run` continues a run that was cut off.",
         )
-    return Loaded(tuple(trainings.values()), scored, skipped, _looks(records.folder / "test_access.jsonl"))
+    looks = _looks(records.folder / "test_access.jsonl")
+    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), looks)
 
 
-def _join(records: RecordFolder, evaluation: EvaluationRecord, trainings: dict[str, TrainingRecord]) -> Scored:
+def _require_start(records: RecordFolder, training: TrainingRecord, pretrainings: dict[str, PretrainingRecord]) -> None:
+    if training.pretraining is not None and training.pretraining not in pretrainings:
+        raise HarnessError(
+            f"pretraining: no pre-training record {training.pretraining!r}.",
+            where=records.path(TrainingRecord, training.id),
+            remedy=RUN_AGAIN,
+        )
+
+
+def _join(
+    records: RecordFolder,
+    evaluation: EvaluationRecord,
+    trainings: dict[str, TrainingRecord],
+    pretrainings: dict[str, PretrainingRecord],
+) -> Scored:
     where = records.path(EvaluationRecord, evaluation.id)
     if evaluation.training not in trainings:
         raise HarnessError(f"training: no training record {evaluation.training!r}.", where=where, remedy=RUN_AGAIN)
@@ -95,7 +121,9 @@ def _join(records: RecordFolder, evaluation: EvaluationRecord, trainings: dict[s
         raise HarnessError(
             f"per_class, confusion: not of the size of the {classes} classes.", where=where, remedy=RUN_AGAIN
         )
-    return Scored(trainings[evaluation.training], evaluation, episodes)
+    training = trainings[evaluation.training]
+    pretraining = None if training.pretraining is None else pretrainings[training.pretraining]
+    return Scored(training, evaluation, episodes, pretraining)
 
 
 def _looks(path: Path) -> Counter[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report import appendix, words
+from harness.report import appendix, factors, pretraining, words
 from harness.report.columns import (
     Column,
     caption,
@@ -46,6 +46,7 @@ def markdown(report: Report) -> str:
     if report.suites:
         parts += ["## How to read the columns", bullets(key(report))]
     parts += [
+        *pretraining.section(report),
         *appendix.rows(report),
         *appendix.training_conditions(report),
         *appendix.recipes(report),
@@ -84,7 +85,8 @@ def _suite(table: SuiteTable) -> list[str]:
     header = ["#", *(column.header for column in wide)]
     parts = [f"## {escape(title(table))}", grid(header, cells, ["", *("l" if column.left else "r" for column in wide)])]
     notes = [f"{letter}: {escape(reason)}." for reason, letter in legend(table).items()]
-    return [*parts, bullets([*notes, *caption(table)]), *_per_class(table), *_confusion(table)]
+    parts.append(bullets([*notes, *caption(table)]))
+    return [*parts, *factors.section(table), *_per_class(table), *_confusion(table)]
 
 
 def _per_class(table: SuiteTable) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.records import TrainingRecord
-from harness.report import words
+from harness.records import PretrainingRecord, TrainingRecord
+from harness.report import starts, words
 from harness.report.load import Scored
 from harness.statistics import Interval, seeds_interval
 
@@ -30,6 +30,7 @@ class Row:
         train_seconds, test_seconds, episodes_per_second: means over seeds, None where not recorded.
         rank: 1 = highest mean of its section; None where the row is not ranked.
         notes: why it is not ranked.
+        pretrainings: what the seeds start from, each record once, by seed; none where they start without.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Row:
     episodes_per_second: float | None
     notes: tuple[str, ...]
     rank: int | None = None
+    pretrainings: tuple[PretrainingRecord, ...] = ()
 
     @property
     def training(self) -> TrainingRecord:
@@ -67,8 +69,22 @@ class Row:
     @property
     def name(self) -> str:
         """The row in a few words, unique in its suite unless only the training protocol differs."""
-        regime = f", {self.training.regime}" if self.trained else ""
-        return f"{self.label}, {words.modality_name(self.training.modalities)}{regime}"
+        parts = [self.label, words.modality_name(self.training.modalities)]
+        if self.trained:
+            parts += [self.training.regime, starts.name(self.training)]
+        return ", ".join(filter(None, parts))
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """What holds for its training but the method itself, by dotted names."""
+        return starts.conditions(self.training, self.pretrainings[0] if self.pretrainings else None)
+
+    @property
+    def pretrained_anew(self) -> bool:
+        """Whether every seed starts from a pre-training of its own, so that its interval covers pre-training again.
+
+        Judged by what the trainings name: a record may have been made for one run and taken by another."""
+        return len(self.pretrainings) == len(self.trainings) > 1
 
     def extreme_class(self, best: bool) -> tuple[str, float] | None:
         """The easiest or the hardest class and its accuracy."""
@@ -106,17 +122,19 @@ def build_row(label: str, group: Sequence[Scored]) -> Row:
         train_seconds=mean(number(training.volatile.get("seconds")) for training in trainings),
         test_seconds=mean(_total(scored.evaluation.volatile.get("seconds")) for scored in group),
         episodes_per_second=mean(number(scored.evaluation.volatile.get("episodes_per_second")) for scored in group),
-        notes=_notes(group[0].training, len(seeds), common.shape[1], first.episodes),
+        notes=_notes(group[0].training, len(seeds), common.shape[1], first.episodes, first.queries_per_episode),
+        pretrainings=tuple({start.id: start for scored in group if (start := scored.pretraining)}.values()),
     )
 
 
-def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int) -> tuple[str, ...]:
+def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int, queries: int) -> tuple[str, ...]:
+    """Why a row is not ranked. With one query an episode there are no other queries that its scores could depend on."""
     notes = []
     if scored < episodes:
         notes.append(
             f"incomplete {scored:,} of {episodes:,}: the other episodes need clips that are absent; not ranked"
         )
-    if training.transductive:
+    if training.transductive and queries > 1:
         notes.append("transductive: the scores of a query may depend on the other queries; not ranked")
     if training.regime != "untrained" and training.recipe == "matched" and seeds < SEEDS_TO_RANK:
         only = "this trained model only; " if seeds == 1 else ""
@@ -140,25 +158,36 @@ def row_key(training: TrainingRecord) -> str:
     )
 
 
-def row_labels(rows: dict[str, TrainingRecord]) -> dict[str, str]:
+def row_labels(rows: Mapping[str, Scored]) -> dict[str, str]:
     """Names of a section's rows: the method, and what tells it from rows of the same method and modalities (their
-    protocols differ among controls only)."""
-    alike: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for key, training in rows.items():
-        alike[training.method, training.modalities].append(key)
-    labels = {}
-    for (method, _), keys in alike.items():
-        settings = {
-            key: words.flat(rows[key].training_protocol)
-            | words.flat(rows[key].method_settings)
-            | {"source": words.plain(rows[key].method_source)}
-            for key in keys
-        }
-        names = words.differing(settings.values())
+    protocols differ among controls and published recipes only)."""
+    told = told_apart(
+        {key: (scored.training.method, scored.training.modalities) for key, scored in rows.items()},
+        {
+            key: starts.conditions(scored.training, scored.pretraining) | method_settings(scored.training)
+            for key, scored in rows.items()
+        },
+    )
+    return {key: f"{rows[key].training.method}{told[key]}" for key in rows}
+
+
+def method_settings(training: TrainingRecord) -> dict[str, str]:
+    """The settings of a method and where it comes from, in words."""
+    return words.flat(training.method_settings) | {"source": words.plain(training.method_source)}
+
+
+def told_apart(kinds: Mapping[str, Hashable], settings: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """For each key the settings that tell it from others of its kind: `` (steps 5)``, nothing where it has no like."""
+    alike: dict[Hashable, list[str]] = defaultdict(list)
+    for key, kind in kinds.items():
+        alike[kind].append(key)
+    found = {}
+    for keys in alike.values():
+        names = words.differing(settings[key] for key in keys)
         for key in keys:
             told = ", ".join(f"{name} {settings[key].get(name, words.MISSING)}" for name in names)
-            labels[key] = f"{method} ({told})" if told else method
-    return labels
+            found[key] = f" ({told})" if told else ""
+    return found
 
 
 def mean(values: Iterable[float | None]) -> float | None:

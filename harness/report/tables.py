@@ -10,8 +10,8 @@ from typing import Any
 
 from scipy.special import stdtr
 
-from harness.records import SkippedRecord, TrainingRecord
-from harness.report import words
+from harness.records import PretrainingRecord, SkippedRecord, TrainingRecord
+from harness.report import starts, words
 from harness.report.load import Loaded, Scored
 from harness.report.rows import Row, build_row, row_key, row_labels
 from harness.statistics import Interval
@@ -107,6 +107,7 @@ class Report:
     skipped: tuple[SkippedRecord, ...]
     trainings: tuple[TrainingRecord, ...]
     unscored: tuple[str, ...]
+    pretrainings: tuple[PretrainingRecord, ...]
 
     @property
     def data(self) -> list[dict[str, Any]]:
@@ -129,7 +130,8 @@ def build(loaded: Loaded) -> Report:
     suites = tuple(_suite(groups[key], loaded) for key in sorted(groups))
     known = {scored.training.id for scored in loaded.scored}
     unscored = tuple(training.id for training in loaded.trainings if training.id not in known)
-    return Report(suites, loaded.skipped, loaded.trainings, unscored)
+    pretrainings = sorted(loaded.pretrainings, key=lambda each: (each.method, each.modalities, each.seed, each.id))
+    return Report(suites, loaded.skipped, loaded.trainings, unscored, tuple(pretrainings))
 
 
 def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
@@ -170,7 +172,7 @@ def _section(section: str, members: Iterable[Scored]) -> Section:
     groups: dict[str, list[Scored]] = defaultdict(list)
     for scored in members:
         groups[row_key(scored.training)].append(scored)
-    labels = row_labels({key: group[0].training for key, group in groups.items()})
+    labels = row_labels({key: group[0] for key, group in groups.items()})
     rows = [build_row(labels[key], group) for key, group in groups.items()]
     if section == PUBLISHED:  # in an order that ranks nothing
         rows.sort(key=lambda row: (row.name, row_key(row.training)))
@@ -182,7 +184,8 @@ def _section(section: str, members: Iterable[Scored]) -> Section:
     if section == CONTROLS:
         return Section("Controls: nothing is trained, not ranked", None, tuple(rows))
     training = rows[0].training
-    heading = words.section_name(training.modalities, training.regime, training.regimen)
+    own, start = starts.has_own_encoders(training), starts.heading(training)
+    heading = words.section_name(training.modalities, training.regime, training.regimen, start, own)
     return Section(heading, section, tuple(_ranked(rows)))
 
 
@@ -205,13 +208,14 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _section_order(section: Section) -> tuple[bool, bool, int, bool, str, str]:
+def _section_order(section: Section) -> tuple[bool, bool, int, tuple[bool, int, str], bool, str, str]:
     training = section.rows[0].training
     known = training.modalities in MODALITY_ORDER
     return (
         section.digest is None,
         not section.published,
         MODALITY_ORDER.index(training.modalities) if known else len(MODALITY_ORDER),
+        starts.order(training) if section.digest else (False, 0, ""),
         training.regime == "tuned",
         section.heading,
         section.digest or "",

@@ -84,7 +84,7 @@ def fit(wanted: Sequence[Column], rows: Sequence[Row], width: int) -> tuple[list
         least = max(range(len(columns)), key=lambda place: columns[place].drop)
         del columns[least], widths[least]
     surplus = MARK + sum(widths) + GAP * len(widths) - width
-    widths[0] = max(8, widths[0] - max(0, surplus))
+    widths[0] = min(widths[0], max(8, widths[0] - max(0, surplus)))
     return columns, widths
 
 

@@ -44,6 +44,12 @@ KEY = (
 )
 PUBLISHED_RECIPES = "Published recipes: each method as its paper trains it"
 EXTERNAL_DATA = "External data: weight files that were made with other recordings."
+START = (
+    "Start: scratch = values drawn at random; longer = from scratch too, the shared encoders trained for as many more "
+    "clips as a pre-training passes; the name of a method = its pre-training; file = released weights."
+)
+ONE_PRETRAINING = "conditional on one pre-training: their intervals do not cover pre-training again"
+OWN_PRETRAINING = "each training seed has a pre-training of its own, so that intervals cover pre-training again"
 GENERATED = "Generated data: simulated bodies and simulated sensors. These figures say nothing about MMAct."
 
 
@@ -91,12 +97,15 @@ def modality_name(modalities: tuple[str, ...]) -> str:
     return "both" if len(modalities) > 1 else "".join(modalities)
 
 
-def section_name(modalities: tuple[str, ...], regime: str, regimen: str) -> str:
+def section_name(
+    modalities: tuple[str, ...], regime: str, regimen: str, start: str = "", own_encoders: bool = False
+) -> str:
     """What the rows of a section have in common, for a reader who knows nothing of digests."""
     seen = " and ".join(modalities).capitalize()
-    encoders = {"frozen": "shared encoders frozen", "tuned": "encoders trained with the head"}.get(regime, regime)
-    paper = ", trained on base and validation classes" if regimen == "paper" else ""
-    return f"{seen}, {encoders}{paper}"
+    frozen = f"{'own' if own_encoders else 'shared'} encoders frozen"
+    encoders = {"frozen": frozen, "tuned": "encoders trained with the head"}.get(regime, regime)
+    paper = "trained on base and validation classes" if regimen == "paper" else ""
+    return ", ".join(filter(None, [seen, start, encoders, paper]))
 
 
 def assignments(settings: Mapping[str, Any]) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import EvaluationRecord, RecordFolder, TrainingRecord
+from harness.records import EvaluationRecord, PretrainingRecord, RecordFolder, TrainingRecord
+from harness.report import read_report
+from harness.report.markdown import markdown
+from harness.report.tables import SuiteTable
 from harness.statistics import episode_interval
 
 CLASSES = ("alpha", "beta", "gamma")
@@ -24,6 +27,17 @@ DATA = {
     "complete": True,
 }
 WAY = 2
+HALF = [[1.0, 0.5, 0.0, 0.5], [1.0, 0.5, 0.5, 0.5], [0.5, 0.5, 0.0, 0.5]]
+BETTER = [[1.0, 1.0, 0.5, 1.0]] * 3
+BOTH = ("video", "sensors")
+STARTED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "scratch": {"encoder": "transformer"},
+    "longer": {"encoder": "transformer", "initialisation": "longer"},
+    "videomae": {"encoder": "transformer", "pretrained": "videomae"},
+    "mu_mae": {"encoder": "transformer", "pretrained": "mu_mae"},
+    "file": {"encoder": "transformer", "initialisation": "vit.pth", "external_data": ("vit.pth sha256:0",)},
+}
 
 
 def labels(episodes: int, queries: int = 2) -> np.ndarray:
@@ -43,11 +57,56 @@ def answers(shares: list[float], queries: int = 2) -> np.ndarray:
     return predicted
 
 
+def add_pretraining(folder: Path, method: str = "mu_mae", seed: int = 0, **changes: Any) -> str:
+    """Write a record of a pre-training (with ``changes``); returns its id."""
+    content: dict[str, Any] = {
+        "id": f"{method}-video-sensors-s{seed}",
+        "volatile": {"seconds": 120.0, "clips_per_second": 64.0, "waited_for_data": 30.0, "date": "2026-01-01"},
+        "method": method,
+        "method_source": "built-in",
+        "modalities": BOTH,
+        "network": {"depth": 4},
+        "seed": seed,
+        "digest": "9" * 64,
+        "protocol": {"classes": "base", "budget": {"epochs": 20, "batch": 64}},
+        "classes": ("delta", "epsilon"),
+        "clips": 16,
+        "clips_seen": 320,
+        "steps": 5,
+        "parameters": 1500,
+        "losses": [(3, {"video": 0.9, "acc": 0.8}), (5, {"video": 0.51234, "acc": 0.25})],
+        "state": "7" * 64,
+        "picture": None,
+        "data": DATA,
+        "provenance": {"hardware": {"device": "a processor", "cores": 2}},
+    }
+    record = PretrainingRecord.model_validate(content | changes)
+    RecordFolder(folder).write(record)
+    return record.id
+
+
 def add(
-    folder: Path, method: str, seed: int, predicted: np.ndarray, *, suite: str = "test", tag: str = "", **changes: Any
+    folder: Path,
+    method: str,
+    seed: int,
+    predicted: np.ndarray,
+    *,
+    suite: str = "test",
+    tag: str = "",
+    pretrained: str = "",
+    own: bool = True,
+    **changes: Any,
 ) -> str:
-    """Write a training record (with ``changes``) and its evaluation; returns the id, which holds ``tag``."""
+    """Write a training record (with ``changes``) and its evaluation; returns the id, which holds ``tag``.
+
+    Args:
+        pretrained: the method whose pre-training it starts from, which is written too; empty for none.
+        own: whether each training seed has a pre-training of its own.
+    """
     records = RecordFolder(folder)
+    if pretrained:
+        identity = add_pretraining(folder, pretrained, seed if own else 0)
+        changes = {"pretraining": identity, "initialisation": pretrained} | changes
     regime = changes.get("regime", "frozen")
     digest = changes.get("training_digest", "a" * 64)
     modalities = changes.get("modalities", ("video",))
@@ -118,3 +177,39 @@ def add_seeds(folder: Path, method: str, shares: list[list[float]], **changes: A
     """A row with one seed for each list of episode accuracies."""
     for seed, accuracies in enumerate(shares):
         add(folder, method, seed, answers(accuracies), **changes)
+
+
+def add_started(folder: Path, method: str, shares: list[list[float]], start: str, **changes: Any) -> None:
+    """Like ``add_seeds``, with a training digest that depends on start and modalities, as in real records."""
+    place = 2 * list(STARTED).index(start) + (changes.get("modalities") == BOTH)
+    add_seeds(folder, method, shares, **{"training_digest": f"{place:x}" * 64} | STARTED[start] | changes)
+
+
+def add_every_start(folder: Path) -> None:
+    """A row for each way to start, and a control."""
+    for start in reversed(STARTED):
+        add_started(folder, "trx", BETTER if start == "mu_mae" else HALF, start)
+    add_started(folder, "trx", BETTER, "mu_mae", modalities=BOTH)
+    add(folder, "random", 0, answers([1.0, 0.0] * 2), regime="untrained", training_digest="e" * 64)
+
+
+def table(folder: Path) -> SuiteTable:
+    """The only table of a report."""
+    (only,) = read_report(folder).suites
+    return only
+
+
+def text_of(folder: Path) -> str:
+    return markdown(read_report(folder))
+
+
+def cells(text: str, title: str) -> list[list[str]]:
+    """The first table below a heading, without its rule."""
+    part = text[text.index(title) :].splitlines()
+    first = next(number for number, line in enumerate(part) if line.startswith("|"))
+    lines = []
+    for line in part[first:]:
+        if not line.startswith("|"):
+            break
+        lines.append([cell.strip() for cell in line.replace("\\|", "/").split("|")[1:-1]])
+    return [lines[0], *lines[2:]]
