@@ -5,21 +5,19 @@ What is already recorded is not done again, and what was cut off continues from 
 
 from __future__ import annotations
 
-import resource
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from harness.api import FewShotMethod, NotApplicable
-from harness.device import Device
+from harness.device import Device, peak_memory
 from harness.episodes.suites import SUITES
 from harness.errors import DivergedError, HarnessError
 from harness.evaluation.evaluate import evaluate_suite
 from harness.evaluation.features import embed_clips
 from harness.jobs import Job, plan_jobs
+from harness.pretrainer import Pretrainer
 from harness.progress import Silent, Watcher
 from harness.protocol import Settings, digest, weights_of
 from harness.provenance import provenance
@@ -60,7 +58,8 @@ class Benchmark:
         self.task, self.out, self.device, self.force = task, out, device, force
         self.watcher: Watcher = watcher or Silent()
         self.records = RecordFolder(out / "records")
-        self.shared = SharedEncoders(task, out / "encoders", device, self.watcher, self._curves, force)
+        self.pretrainer = Pretrainer(task, out / "pretraining", self.records, device, self.watcher, self._curves, force)
+        self.shared = SharedEncoders(task, out / "encoders", self.pretrainer, device, self.watcher, self._curves, force)
         self.trainer = Trainer(task, self.shared, device, self.watcher, self._curves)
         self.search = RateSearch(self.trainer, self.records, out / "checkpoints", force)
         self.jobs = plan_jobs(task, device.precision)
@@ -164,7 +163,9 @@ class Benchmark:
     ) -> TrainingRecord:
         task, manifest = self.task, self.task.store.manifest
         trained, search = outcome.trained, outcome.search
-        weights = {modality: weights_of(job.settings, modality) for modality in encoders}
+        files = [weights_of(job.settings, modality) for modality in encoders]
+        if job.start.file is not None and job.start.protocol is not None:
+            files.append({"name": job.start.name, "sha256": job.start.protocol["file"]})
         volatile = {name: note["volatile"] for name, note in encoders.items()}
         return TrainingRecord(
             id=job.id,
@@ -184,7 +185,10 @@ class Benchmark:
             learning_rate=outcome.learning_rate,
             search=None if search is None else search.id,
             tried=[] if search is None else [(trial.learning_rate, trial.accuracy) for trial in search.trials],
-            external_data=tuple(f"{file['name']} sha256:{file['sha256']}" for file in weights.values() if file),
+            external_data=tuple(f"{file['name']} sha256:{file['sha256']}" for file in files if file),
+            pretraining=self.pretrainer.record_id(job.start, job.seed),
+            initialisation=job.start.name,
+            encoder=job.settings.encoder,
             data={
                 "layout": manifest["layout"],
                 "digest": task.data_digest,
@@ -208,7 +212,7 @@ class Benchmark:
                 "waited_for_data": round(trained.waited, 2),
                 "clips_per_second": round(trained.rate, 1),
                 "resumed": trained.resumed,
-                "peak_memory_bytes": _peak_memory(self.device),
+                "peak_memory_bytes": peak_memory(self.device),
                 "encoders": volatile,
             },
         )
@@ -222,10 +226,3 @@ def _without_folders(settings: Settings) -> dict[str, Any]:
     content = settings.model_dump(mode="json", exclude={"rows", "seeds", "suites"})
     content["video_encoder"]["weights"] = Path(settings.video_encoder.weights).name
     return content
-
-
-def _peak_memory(device: Device) -> int:
-    """Bytes: of the GPU where there is one, of the process otherwise."""
-    if device.torch.type == "cuda":
-        return torch.cuda.max_memory_allocated(device.torch)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

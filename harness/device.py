@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -52,3 +53,10 @@ def choose_device(name: str, precision: str) -> Device:
     if kind == "cuda":  # float32 is float32: what is not in bfloat16 on purpose keeps all its digits
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return Device(torch.device(kind), chosen)
+
+
+def peak_memory(device: Device) -> int:
+    """Bytes: of the GPU where there is one, of the process otherwise."""
+    if device.torch.type == "cuda":
+        return torch.cuda.max_memory_allocated(device.torch)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

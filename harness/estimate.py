@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import torch
 from harness.api import Clips, Encoder
 from harness.budget import Budget
 from harness.data.store import MANIFEST, expected_bytes
+from harness.demand import demands
 from harness.device import Device
 from harness.encoders.build import build_encoder
 from harness.jobs import Job
@@ -25,8 +27,8 @@ PATIENCE = 0.5  # seconds
 
 @dataclass(frozen=True)
 class Cost:
-    """Hours of training and encoding, clips that pass an encoder, bytes of the store, measured rates, and the
-    trainings that searches of learning rates add."""
+    """Hours of training and encoding, clips that pass an encoder, bytes of the store, measured rates, the trainings
+    that searches of learning rates add, and the most memory that a step needs, with what needs it."""
 
     hours: float
     clips: int
@@ -34,6 +36,8 @@ class Cost:
     prepared: bool
     rates: str
     trials: int
+    memory: int
+    hungriest: str
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,23 @@ def estimate(benchmark: Benchmark) -> Cost:
         for job in todo:
             if modality in job.row.modalities and job.method.needs.outputs:
                 spec = job.settings.video_encoder if modality == "video" else job.settings.sensor_encoder
-                alike.setdefault(f"{spec!r} {job.settings.input!r}", []).append(job)
+                transformer = job.settings.transformer if job.settings.encoder == "transformer" else None
+                alike.setdefault(f"{transformer!r} {spec!r} {job.settings.input!r}", []).append(job)
         for jobs in alike.values():
             work = _work(benchmark, modality, jobs, searches)
             settings, sensors = jobs[0].settings, tuple(task.store.sensors)
             train_rate, encode_rate = measured_rates(modality, settings, sensors, benchmark.device)
-            which = f" ({settings.video_encoder.name}, {settings.input.frames} x {settings.input.size} px)"
+            name = "transformer" if settings.encoder == "transformer" else settings.video_encoder.name
+            which = f" ({name}, {settings.input.frames} x {settings.input.size} px)"
             rates.append(f"{modality}{which * (len(alike) > 1)} {train_rate:.{2 * (train_rate < 10)}f} clips/s")
             seconds += work.trained / train_rate + work.encoded / encode_rate
             clips += work.trained + work.encoded
+    for job in _pretrainings(benchmark, todo):
+        passes = job.settings.pretraining.passes(len(task.role_rows(job.regimen.classes)))
+        rate = pretraining_rate(job, tuple(task.store.sensors), benchmark.device)
+        rates.append(f"{job.start.name}'s pre-training {rate:.{2 * (rate < 10)}f} clips/s")
+        seconds, clips = seconds + passes / rate, clips + passes
+    most = max(demands(benchmark), key=lambda demand: demand.needed, default=None)
     return Cost(
         seconds / 3600,
         clips,
@@ -76,7 +88,41 @@ def estimate(benchmark: Benchmark) -> Cost:
         (task.store.folder / MANIFEST).is_file(),
         ", ".join(rates) or "nothing",
         sum(len(job.budget.search) for job in searches.values() if job.budget),
+        0 if most is None else most.needed,
+        "" if most is None else most.what,
     )
+
+
+def _pretrainings(benchmark: Benchmark, todo: list[Job]) -> list[Job]:
+    """One job for each pre-training that is still to be done."""
+    missing = {
+        job.start.id(job.seed): job
+        for job in todo
+        if job.start.network is not None and not benchmark.pretrainer.done(job.start, job.seed)
+    }
+    return list(missing.values())
+
+
+def pretraining_rate(job: Job, sensors: tuple[str, ...], device: Device) -> float:
+    """Clips per second of a step of a pre-training."""
+    assert job.start.make is not None
+    method, settings, setup = job.start.make
+    network = method.pretraining(setup, **settings)
+    assert network is not None
+    network = network.to(device.torch)
+    clips = random_clips(job.settings, sensors).to(device.torch)
+    draws = torch.rand(BATCH, network.draws, device=device.torch)
+
+    def step(count: int) -> float:
+        started = time.perf_counter()
+        with device.autocast():
+            terms = network(clips[:count], draws[:count])
+        torch.stack([term.float() for term in terms.values()]).sum().backward()
+        if device.torch.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    return _settled(step)
 
 
 def pending_searches(benchmark: Benchmark, todo: list[Job]) -> dict[str, Job]:
@@ -92,7 +138,7 @@ def _work(benchmark: Benchmark, modality: str, jobs: list[Job], searches: dict[s
     trained = encoded = 0
     used: dict[str, list[Job]] = {}
     for job in [*jobs, *tried.values()]:
-        used.setdefault(shared.name(job.settings, modality, job.seed, job.regimen), []).append(job)
+        used.setdefault(shared.name(job.settings, modality, job.seed, job.regimen, job.encoder_start), []).append(job)
     for users in used.values():  # one encoder each
         settings = users[0].settings
         if settings.initialisation == "shared":
@@ -114,23 +160,31 @@ def _work(benchmark: Benchmark, modality: str, jobs: list[Job], searches: dict[s
 def measured_rates(modality: str, settings: Settings, sensors: tuple[str, ...], device: Device) -> tuple[float, float]:
     """Clips per second of one encoder: trained, and merely encoded."""
     encoder = build_encoder(modality, settings, sensors, 0).to(device.torch)
+    clips = random_clips(settings, sensors).to(device.torch)
+    return (
+        _settled(lambda count: _seconds(encoder, clips[:count], device, True)),
+        _settled(lambda count: _seconds(encoder, clips[:count], device, False)),
+    )
+
+
+def random_clips(settings: Settings, sensors: tuple[str, ...]) -> Clips:
+    """A batch of the settings' shapes."""
     spec = settings.input
-    clips = Clips(
+    return Clips(
         torch.rand(BATCH, spec.frames, 3, spec.size, spec.size),
         {name: torch.rand(BATCH, spec.sensor_length, 3) for name in sensors},
         {name: torch.ones(BATCH, spec.sensor_length, dtype=torch.bool) for name in sensors},
-        {name: torch.ones(BATCH, dtype=torch.bool) for name in ("video", "sensors")},
-    ).to(device.torch)
-    return _rate(encoder, clips, device, train=True), _rate(encoder, clips, device, train=False)
+        {name: torch.ones(BATCH, dtype=torch.bool) for name in ("video", "sensors", *sensors)},
+    )
 
 
-def _rate(encoder: Encoder, clips: Clips, device: Device, *, train: bool) -> float:
-    """Clips per second; from a single clip where that alone takes long."""
-    alone = _seconds(encoder, clips[:1], device, train)
+def _settled(seconds: Callable[[int], float]) -> float:
+    """Clips per second of work on so many clips; from a single one where that alone takes long."""
+    alone = seconds(1)
     if alone > PATIENCE:
         return 1 / alone
-    _seconds(encoder, clips, device, train)  # the first pass of a size pays for set-up
-    return len(clips) / _seconds(encoder, clips, device, train)
+    seconds(BATCH)  # the first pass of a size pays for set-up
+    return BATCH / seconds(BATCH)
 
 
 def _seconds(encoder: Encoder, clips: Clips, device: Device, train: bool) -> float:

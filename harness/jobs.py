@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 from harness.api import FewShotMethod, NotApplicable, Setup
@@ -10,6 +11,7 @@ from harness.budget import Budget
 from harness.errors import HarnessError
 from harness.protocol import (
     HEADLINE_REGIMEN,
+    LONGER,
     SEARCH_SEED,
     Regimen,
     Row,
@@ -20,6 +22,7 @@ from harness.protocol import (
     weights_of,
 )
 from harness.registry import check_settings, load_method, method_label, method_source
+from harness.starts import Start, clip_shape, pretrains, start_of, transformer_spec
 from harness.task import Task
 
 
@@ -31,6 +34,7 @@ class Job:
         settings: that hold for the row, its own changes included.
         regime: "frozen", "tuned" or, for a method without parameters, "untrained".
         protocol: what must be equal in rows that are ranked together.
+        start: what the transformers of the row start from.
         search: the job that learning rates are tried for, which is the row with the search seed under the headline
             regimen; None where the learning rate is given.
     """
@@ -46,6 +50,7 @@ class Job:
     method_settings: dict[str, Any]
     method_source: str
     protocol: dict[str, Any]
+    start: Start
     search: Job | None = None
 
     @property
@@ -67,7 +72,13 @@ class Job:
     @property
     def title(self) -> str:
         """For a reader who watches the run."""
-        return f"{self.name}, {self.row.modality_label}, {self.regime}"
+        start = f", start {self.start.name}" if self.start.protocol or self.row.encoder == "transformer" else ""
+        return f"{self.name}, {self.row.modality_label}, {self.regime}{start}"
+
+    @property
+    def encoder_start(self) -> Start:
+        """What the shared encoders start from: networks of other kinds than the transformer have no pre-training."""
+        return self.start if self.settings.encoder == "transformer" else Start()
 
     @property
     def budget(self) -> Budget | None:
@@ -112,17 +123,20 @@ def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, st
     method = load_method(row.method)
     chosen = check_settings(method, row.settings, where=f"row {row.method}")
     trained, shared = has_parameters(method, row, regimen, task, chosen), bool(method.needs.outputs)
-    if not shared:  # there is no shared encoder to freeze: the whole method is trained, or nothing is
+    start = start_of(task, row, settings, regimen, common, chosen)
+    if start.name == LONGER:
+        settings = _longer(settings, len(task.role_rows(regimen.classes)))
+    if not shared and not pretrains(method):  # no encoder to freeze: the whole method is trained, or nothing is
         row = row.model_copy(update={"regime": "tuned"})
-    elif row.regime == "frozen" and settings.initialisation == "fresh":
+    elif shared and row.regime == "frozen" and settings.initialisation == "fresh":
         for modality in row.modalities:
-            if not weights_of(settings, modality):
+            if not weights_of(settings, modality) and not (settings.encoder == "transformer" and start.of(modality)):
                 raise HarnessError(
                     f"the {modality} encoder would be frozen in its random initial state.",
                     where=f"row {row.method}",
                     remedy='Name its weights, or choose regime = "tuned" or initialisation = "shared".',
                 )
-    protocol = training_protocol(settings, row, regimen, common, shared=shared)
+    protocol = training_protocol(settings, row, regimen, common, shared=shared, start=start.in_protocol)
     if not trained:
         kept = ("code", *common, "input", "store", "modalities")
         protocol = {name: protocol[name] for name in kept} | {"training": None}
@@ -138,7 +152,16 @@ def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, st
         method_settings=chosen,
         method_source=method_source(row.method),
         protocol=protocol,
+        start=start,
     )
+
+
+def _longer(settings: Settings, clips: int) -> Settings:
+    """The settings with the training of the shared encoders prolonged by as many clips as a pre-training passes."""
+    budget = settings.encoder_training
+    each = budget.episodes_per_step * settings.way * (settings.shot + budget.queries)
+    steps = budget.steps + ceil(settings.pretraining.passes(clips) / each)
+    return settings.model_copy(update={"encoder_training": budget.model_copy(update={"steps": steps})})
 
 
 def has_parameters(
@@ -155,11 +178,13 @@ def has_parameters(
 
 def bare_setup(task: Task, row: Row, regimen: Regimen) -> Setup:
     """The setup of a row without its encoders."""
-    settings = task.settings
+    settings = task.settings.for_row(row)
     return Setup(
         row.modalities,
         tuple(task.store.sensors),
         len(task.split.role(regimen.classes)),
         settings.way,
         settings.shot,
+        shape=clip_shape(settings),
+        transformer=transformer_spec(settings),
     )

@@ -21,6 +21,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.budget import Budget as Budget
+from harness.budget import PretrainingBudget as PretrainingBudget
+from harness.encoders.sizes import SIZES
 from harness.errors import HarnessError, nearest
 from harness.overrides import apply_override, names_at
 
@@ -94,6 +96,25 @@ class SensorEncoderSpec(_Frozen):
     segments: int = Field(2, ge=1)
 
 
+class TransformerSettings(_Frozen):
+    """The transformer that masked autoencoders train, and what it makes tokens of; see also ``pretraining``."""
+
+    size: str = Field("tiny", description=f"one of {', '.join(SIZES)}")
+    patch: int = Field(8, ge=1, description="side of a video token, pixels")
+    tubelet: int = Field(2, ge=1, description="frames of a video token")
+    sensor_tokens: int = Field(16, ge=1, description="tokens of each sensor")
+    pixel_norm: Literal["imagenet", "kinetics", "torchvision-video", "none"] = "imagenet"
+    background: Literal["keep", "subtract"] = Field("keep", description="subtract the mean frame of the clip, or not")
+
+    @field_validator("size")
+    @classmethod
+    def _known(cls, size: str) -> str:
+        if size not in SIZES:
+            raise ValueError(f"no size {size!r}. Known: {', '.join(SIZES)}")
+        return size
+
+
+SCRATCH, LONGER = "scratch", "longer"
 EACH = (("video",), ("sensors",), ("video", "sensors"))
 MODALITIES = 'modalities must be ["video"], ["sensors"], ["video", "sensors"] or "each" (three rows)'
 
@@ -104,6 +125,14 @@ class Row(_Frozen):
     method: str
     modalities: tuple[Modality, ...]
     regime: Literal["frozen", "tuned"] = Field("frozen", description="shared encoders frozen, or trained with the head")
+    encoder: Literal["default", "transformer"] = Field(
+        "default", description="shared encoders: video_encoder and sensor_encoder, or the transformer of `transformer`"
+    )
+    initialisation: str = Field(
+        SCRATCH,
+        description="what transformers start from: scratch; longer (from scratch, the shared encoders trained for as "
+        "many more clips as a pre-training passes); a method with a pre-training; or a file of released weights",
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="of the method")
     changes: dict[str, Any] = Field(
         default_factory=dict, description="settings of the run that are others in this row (published recipe only)"
@@ -120,7 +149,17 @@ class Row(_Frozen):
         return "both" if len(self.modalities) == 2 else self.modalities[0]
 
 
-ROW_SETTINGS = ("initialisation", "input", "video_encoder", "sensor_encoder", "encoder_training", "training", "tuning")
+ROW_SETTINGS = (
+    "initialisation",
+    "input",
+    "video_encoder",
+    "sensor_encoder",
+    "transformer",
+    "pretraining",
+    "encoder_training",
+    "training",
+    "tuning",
+)
 
 
 class Settings(_Frozen):
@@ -133,6 +172,7 @@ class Settings(_Frozen):
     initialisation: Literal["shared", "fresh"] = Field(
         "shared", description="encoders trained beforehand for all rows, or in their own initial state or weights"
     )
+    encoder: Literal["default", "transformer"] = Field("default", description="of all rows that do not name theirs")
     way: int = Field(5, ge=2)
     shot: int = Field(1, ge=1)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
@@ -148,6 +188,8 @@ class Settings(_Frozen):
     input: InputSpec = InputSpec()
     video_encoder: VideoEncoderSpec = VideoEncoderSpec()
     sensor_encoder: SensorEncoderSpec = SensorEncoderSpec()
+    transformer: TransformerSettings = TransformerSettings()
+    pretraining: PretrainingBudget = Field(PretrainingBudget(), description="of every network that is pre-trained")
     encoder_training: Budget = Field(Budget(), description="of the shared encoders, by the neutral objective")
     training: Budget = Field(Budget(), description="of every head on frozen encoders")
     tuning: Budget = Field(Budget(), description="of every head together with the encoders, from the shared state")
@@ -214,10 +256,11 @@ class Settings(_Frozen):
             HarnessError: an unknown setting (with the nearest right name), a wrong value, or a setting that is the
                 same for all rows of a run; the row is named.
         """
+        own = self if row.encoder == self.encoder else self.model_copy(update={"encoder": "transformer"})
         if not row.changes:
-            return self
+            return own
         where = f"{where}{', ' * bool(where)}row {row.method}"
-        content = self.model_dump(exclude={"rows"})
+        content = own.model_dump(exclude={"rows"})
         for name, value in row.changes.items():
             if name in content and name not in ROW_SETTINGS:
                 raise HarnessError(f"{name!r} is the same for all rows of a run.", where=where)
@@ -314,11 +357,14 @@ INITIALISATIONS = {
 }
 
 
-def encoder_protocol(settings: Settings, modality: str, regimen: Regimen, common: dict[str, str]) -> dict[str, Any]:
+def encoder_protocol(
+    settings: Settings, modality: str, regimen: Regimen, common: dict[str, str], start: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """What decides the state of an encoder before any head is trained on it, but for the seed.
 
     Args:
         common: digests of data, split and val suite, and the precision.
+        start: the pre-training or the file that it starts from; None from scratch.
     """
     return {
         "code": CODE,
@@ -333,19 +379,35 @@ def encoder_protocol(settings: Settings, modality: str, regimen: Regimen, common
         "budget": settings.encoder_training.model_dump() if settings.initialisation == "shared" else None,
         "way": settings.way,
         "shot": settings.shot,
+        **(start or {}),
     }
 
 
 def training_protocol(
-    settings: Settings, row: Row, regimen: Regimen, common: dict[str, str], *, shared: bool
+    settings: Settings,
+    row: Row,
+    regimen: Regimen,
+    common: dict[str, str],
+    *,
+    shared: bool,
+    start: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What must be equal for a matched ranking: everything about training but the method itself and the seed.
 
     Args:
         common: digests of data, split and val suite, and the precision.
         shared: whether the method works on the shared encoders, or has its own from scratch.
+        start: the pre-training or the file that transformers start from; empty or None from scratch.
     """
     initialisation = INITIALISATIONS[settings.initialisation] if shared else "from scratch"
+    if row.initialisation != SCRATCH:
+        name = Path(row.initialisation).name
+        own = f"the method's own transformer started from {name}"
+        if settings.encoder == "transformer":
+            own = f"transformer started from {name}"
+        if row.initialisation == LONGER:
+            own = "trained for as many more clips as a pre-training passes"
+        initialisation = f"{initialisation}; {own}" if shared else own
     return {
         "code": CODE,
         "recipe": settings.recipe,
@@ -365,6 +427,7 @@ def training_protocol(
         "training": settings.budget(row.regime).model_dump(),
         "way": settings.way,
         "shot": settings.shot,
+        **(start or {}),
     }
 
 
@@ -374,17 +437,30 @@ def weights_of(settings: Settings, modality: str) -> dict[str, str]:
     Raises:
         HarnessError: it cannot be read.
     """
-    if modality != "video" or not settings.video_encoder.weights:
+    if modality != "video" or settings.encoder == "transformer" or not settings.video_encoder.weights:
         return {}
     file = Path(settings.video_encoder.weights).expanduser()
-    return {"name": file.name, "sha256": _sha256(file, file.stat().st_mtime_ns if file.is_file() else 0)}
+    return {"name": file.name, "sha256": file_sha256(file)}
 
 
 def _encoder(settings: Settings, modality: str) -> dict[str, Any]:
     """An encoder's settings, with the content of its weights in place of their path."""
+    if settings.encoder == "transformer":
+        read = settings.video_encoder if modality == "video" else settings.sensor_encoder
+        pooled = read.model_dump(include={"pooling", "segments", "stage_side"})
+        return {"transformer": settings.transformer.model_dump()} | pooled
     if modality == "sensors":
         return settings.sensor_encoder.model_dump()
     return settings.video_encoder.model_dump() | {"weights": weights_of(settings, modality).get("sha256", "")}
+
+
+def file_sha256(file: Path) -> str:
+    """SHA-256 of a file of weights, read once as long as it is not changed.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
+    return _sha256(file, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @cache

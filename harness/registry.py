@@ -23,10 +23,12 @@ BUILT_IN = {
     "cnaps": "baselines.cnaps:CNAPs",
     "linear_probe": "baselines.linear_probe:LinearProbe",
     "mastaf": "baselines.mastaf:MASTAF",
+    "mu_mae": "methods.mu_mae.method:MuMAE",
     "protonet": "baselines.protonet:ProtoNet",
     "random": "baselines.random:Random",
     "sensor_nn": "baselines.sensor_nn:SensorNearestNeighbour",
     "trx": "baselines.trx:TRX",
+    "videomae": "baselines.videomae:VideoMAE",
 }
 GROUP = "mmact_oneshot.methods"
 

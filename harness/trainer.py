@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness.api import Encoder, FewShotMethod, NotApplicable, Setup
+from harness.api import Encoder, FewShotMethod, NotApplicable
 from harness.budget import Budget
 from harness.device import Device
-from harness.encoders.build import seeded
+from harness.encoders.build import seeded, state_digest
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
 from harness.jobs import Job, bare_setup
 from harness.progress import Watcher
+from harness.starts import pretrains, require_modality
 from harness.task import Task
 from harness.training.fit import Curves, fit
 from harness.training.loop import Trained
@@ -38,6 +40,7 @@ class Trainer:
         self, task: Task, shared: SharedEncoders, device: Device, watcher: Watcher, curves: Callable[[str], Curves]
     ) -> None:
         self.task, self.shared, self.device, self.watcher, self.curves = task, shared, device, watcher, curves
+        self._own: dict[tuple[object, ...], FeatureTable] = {}
 
     def build(self, job: Job) -> tuple[FewShotMethod, dict[str, dict[str, Any]]]:
         """The method in its initial state, and the records of its encoders.
@@ -48,15 +51,21 @@ class Trainer:
         for modality in job.row.modalities:
             if not self.task.has(modality):
                 raise NotApplicable(f"no clip of this data set has {modality}")
+        require_modality(job.start, job.row.modalities)
         encoders: dict[str, Encoder] = {}
         notes: dict[str, dict[str, Any]] = {}
         if job.method.needs.outputs:
             for modality in job.row.modalities:
-                encoder, notes[modality] = self.shared.trained(job.settings, modality, job.seed, job.regimen)
+                encoder, notes[modality] = self.shared.trained(
+                    job.settings, modality, job.seed, job.regimen, job.encoder_start
+                )
                 encoders[modality] = encoder.requires_grad_(job.regime == "tuned")
         bare = bare_setup(self.task, job.row, job.regimen)
+        states = self.shared.pretrainer.states(job.start, job.seed) if pretrains(job.method) else {}
         with seeded(job.seed, "head", job.label):
-            method = job.method(Setup(**{**vars(bare), "encoders": encoders}), **job.method_settings)
+            method = job.method(replace(bare, encoders=encoders, pretrained=states), **job.method_settings)
+        for network in method.own_encoders():
+            network.requires_grad_(job.regime == "tuned")
         return method, notes
 
     def train(
@@ -96,25 +105,53 @@ class Trainer:
         """Encoded clips of a role: shared where the encoders are frozen, the method's own otherwise."""
         if job.regime == "frozen" and type(method).encode is FewShotMethod.encode:
             tables = [
-                self.shared.features(job.settings, modality, job.seed, job.regimen, method.needs.outputs, role)
-                for modality in job.row.modalities
+                self.shared.features(
+                    job.settings, modality, job.seed, job.regimen, job.encoder_start, method.needs.outputs, role
+                )
+                for modality in method.encoders
             ]
+            if type(method).encode_own is not FewShotMethod.encode_own:
+                tables.append(self._own_features(job, method, role))
             return reduce(FeatureTable.joined, tables)
         method.eval()
         rows = self.task.role_rows(role)
         return encode_clips(method.encode, self._clips(job), rows, self.device, job.settings.batch)
+
+    def _own_features(self, job: Job, method: FewShotMethod, role: str) -> FeatureTable:
+        """What a method with frozen encoders reads off the clips itself: computed once for all its learning rates."""
+        state = state_digest(torch.nn.ModuleList(method.own_encoders()))
+        key = (job.row_id, job.seed, state, role)
+        if key not in self._own:
+            self._own = {old: table for old, table in self._own.items() if old[:2] == key[:2]}
+            method.to(self.device.torch).eval()
+            rows, done = self.task.role_rows(role), 0
+            self.watcher.begin(f"{job.label}'s own features, {role} classes, seed {job.seed}", len(rows))
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                self.watcher.advance(done)
+
+            try:
+                self._own[key] = encode_clips(
+                    method.encode_own, self._clips(job), rows, self.device, job.settings.batch, advance
+                )
+            finally:
+                self.watcher.end()
+        return self._own[key]
 
     def _clips(self, job: Job) -> ClipSource:
         return ClipSource(self.task.store, job.settings.input, job.row.modalities)
 
 
 class Own(torch.nn.Module):
-    """The part of a method that its checkpoint holds: all of it, or all but the shared encoders where frozen."""
+    """The part of a method that its checkpoint holds: all of it, or all but its encoders where they are frozen."""
 
     def __init__(self, method: FewShotMethod, regime: str) -> None:
         super().__init__()
+        kept = [] if regime == "tuned" else [method.encoders, *method.own_encoders()]
         for name, module in method.named_children():
-            if name != "encoders" or regime == "tuned":
+            if not any(module is encoder for encoder in kept):
                 self.add_module(name, module)
         for name, parameter in method.named_parameters(recurse=False):
             self.register_parameter(name, parameter)

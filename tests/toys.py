@@ -92,6 +92,8 @@ def toy_settings(**changes: Any) -> Settings:
         "input": {"frames": 2, "size": 12, "sensor_length": 16, "window": 0.95},  # a noise pattern bears little shift
         "video_encoder": {"arguments": {"channels": [8, 8, 16, 16], "stem_width": 8}},
         "sensor_encoder": {"width": 16, "blocks": 2},
+        "transformer": {"size": "micro", "patch": 6, "tubelet": 1, "sensor_tokens": 4},
+        "pretraining": {"epochs": 2, "batch": 16, "looks": 2, "learning_rate": 1e-3},
         "encoder_training": budget,
         "training": budget,
     }

@@ -12,6 +12,7 @@ from harness.report.words import MISSING
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
     from harness.budget import Budget
+    from harness.estimate import Cost
     from harness.jobs import Job
 
 
@@ -21,20 +22,23 @@ def show_plan(benchmark: Benchmark, console: Console) -> None:
     from harness.protocol import PAPER_REGIMEN
 
     task, settings = benchmark.task, benchmark.settings
-    table = Table("row", "sees", "encoders", "seeds", "to score")
+    table = Table("row", "sees", "encoders", "start", "seeds", "to score")
     table.title = f"preset {settings.preset}, {settings.recipe} recipe"
     for column in table.columns[1:]:
         column.no_wrap = True  # a long name folds, the rest stays readable
     rows: dict[tuple[str, ...], list[Job]] = {}
     for job in benchmark.jobs:
         paper = " (paper)" if job.regimen == PAPER_REGIMEN else ""
-        rows.setdefault((job.name, job.row.modality_label, f"{job.regime}{paper}"), []).append(job)
+        kind = "transformer, " if job.settings.encoder == "transformer" else ""
+        told = job.start.name if kind or job.start.protocol else MISSING
+        key = (job.name, job.row.modality_label, f"{kind}{job.regime}{paper}", told)
+        rows.setdefault(key, []).append(job)
     accesses, rates = 0, dict[str, list[str]]()
-    for (name, sees, regime), jobs in rows.items():
+    for (name, sees, regime, start), jobs in rows.items():
         todo = sum(len(benchmark.todo(job)) for job in jobs)
         accesses += todo
         seeds = MISSING if jobs[0].budget is None else " ".join(str(job.seed) for job in jobs)
-        table.add_row(name, sees, regime, seeds, str(todo) if todo else "done")
+        table.add_row(name, sees, regime, start, seeds, str(todo) if todo else "done")
         if jobs[0].budget is not None:
             rates.setdefault(_rate(jobs[0].budget), []).append(f"{name}, {sees}, {regime}")
     console.print(table)
@@ -50,14 +54,19 @@ def show_plan(benchmark: Benchmark, console: Console) -> None:
         "prepared" if cost.prepared else f"to be prepared, about {cost.disk_bytes / 1e9:.1f} GB in {task.store.folder}"
     )
     console.print(f"store: {ready}", soft_wrap=True)
-    console.print(
-        f"encoders: about {_duration(cost.hours)} on {benchmark.device.torch.type} "
-        f"({cost.clips:,} clips through the encoders; {cost.rates} measured just now)",
-        soft_wrap=True,
-    )
+    console.print(expectation(cost, benchmark), soft_wrap=True)
     if cost.trials:
         console.print(f"searches of learning rates: {cost.trials} trainings, one seed each, the best of a row kept")
     console.print(f"test accesses: {accesses}")
+
+
+def expectation(cost: Cost, benchmark: Benchmark) -> str:
+    """Time and memory that a run will take."""
+    memory = f"; at most {cost.memory / 1e9:.1f} GB of memory for a step ({cost.hungriest})" if cost.memory else ""
+    return (
+        f"encoders: about {_duration(cost.hours)} on {benchmark.device.torch.type} "
+        f"({cost.clips:,} clips through the encoders; {cost.rates} measured just now){memory}"
+    )
 
 
 def _duration(hours: float) -> str:

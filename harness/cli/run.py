@@ -10,6 +10,9 @@ import typer
 from harness.cli.options import STORES, Data, Layout, Override, Preset, Split, Stores, Workers
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.benchmark import Benchmark
     from harness.protocol import Settings
 
 
@@ -83,6 +86,7 @@ def command(
     if force:
         replaced = sum(len(benchmark.todo(job)) for job in benchmark.jobs)
         console.print(f"--force: up to {replaced} evaluation records in {folder} will be replaced", soft_wrap=True)
+    _expect(benchmark, console)
     benchmark.run()
 
     from harness.report import print_report, write_report
@@ -90,6 +94,18 @@ def command(
     print_report(folder / "records", console)
     for path in write_report(folder / "records", folder):
         console.print(f"written: {path}", soft_wrap=True)
+
+
+def _expect(benchmark: Benchmark, console: Console) -> None:
+    """Refuse early what cannot fit the device, and say what a run on something larger than `quick` will take."""
+    from harness.demand import demands, require
+
+    require(demands(benchmark), benchmark)
+    if benchmark.settings.preset != "quick" and any(benchmark.todo(job) for job in benchmark.jobs):
+        from harness.cli.plan import expectation
+        from harness.estimate import estimate
+
+        console.print(expectation(estimate(benchmark), benchmark), soft_wrap=True)
 
 
 def _narrowed(

@@ -16,11 +16,14 @@ from torch import Tensor
 from harness.api import Encoder, Features, FewShotMethod, Needs, Setup, encode_modality
 from harness.device import Device
 from harness.encoders.build import build_encoder, state_digest
+from harness.encoders.starts import start_from
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
+from harness.pretrainer import Pretrainer
 from harness.progress import Watcher
 from harness.protocol import SEARCH_SEED, Regimen, Settings, digest, encoder_protocol
 from harness.provenance import provenance
+from harness.starts import Start
 from harness.task import Task
 from harness.training.checkpoint import load_weights, save_weights
 from harness.training.fit import fit
@@ -54,6 +57,7 @@ class SharedEncoders:
     Args:
         task: the data.
         folder: where trained encoders are kept.
+        pretrainer: gives what transformers start from.
         device: where to run.
         watcher: told what goes on.
         curves: opens a log of scalars for a named training.
@@ -67,25 +71,34 @@ class SharedEncoders:
         self,
         task: Task,
         folder: Path,
+        pretrainer: Pretrainer,
         device: Device,
         watcher: Watcher,
         curves: Callable[[str], Callable[[int, dict[str, float]], None]],
         force: bool = False,
     ) -> None:
         self.task, self.folder, self.device, self.watcher, self.curves = task, folder, device, watcher, curves
-        self.force = force
+        self.pretrainer, self.force = pretrainer, force
         self.outputs: dict[str, frozenset[str]] = {}
         self._fresh: set[Path] = set()
         self._tables: dict[tuple[object, ...], FeatureTable] = {}
 
-    def trained(self, settings: Settings, modality: str, seed: int, regimen: Regimen) -> tuple[Encoder, dict[str, Any]]:
-        """A fresh copy of the encoder that heads start from, and its record: digests, selection trace, costs."""
+    def trained(
+        self, settings: Settings, modality: str, seed: int, regimen: Regimen, start: Start
+    ) -> tuple[Encoder, dict[str, Any]]:
+        """A fresh copy of the encoder that heads start from, and its record: digests, selection trace, costs.
+
+        Args:
+            start: what the encoder itself starts from, where it is a transformer.
+        """
         sensors = tuple(self.task.store.sensors)
         encoder = build_encoder(modality, settings, sensors, seed)
+        if start.of(modality) is not None:
+            start_from(encoder, self.pretrainer.states(start, seed), start.file)
         if settings.initialisation == "fresh":
             state = state_digest(encoder)
             return encoder, {"initial_state": state, "state": state, "objective": None, "volatile": {}}
-        name = self.name(settings, modality, seed, regimen)
+        name = self.name(settings, modality, seed, regimen, start)
         path = self.path(name)
         state_file = path.with_suffix(".state")
         if self.force and path not in self._fresh:
@@ -114,7 +127,7 @@ class SharedEncoders:
             device=self.device,
             seed=seed,
             state_file=state_file,
-            title=f"shared {modality} encoder, seed {seed}",
+            title=f"shared {modality} encoder{_from(settings, start)}, seed {seed}",
             watcher=self.watcher,
             curves=self.curves(f"encoder-{name}"),
         )
@@ -131,10 +144,10 @@ class SharedEncoders:
         save_weights(path, encoder.state_dict(), notes)
         return encoder, notes
 
-    def name(self, settings: Settings, modality: str, seed: int, regimen: Regimen) -> str:
+    def name(self, settings: Settings, modality: str, seed: int, regimen: Regimen, start: Start) -> str:
         """What tells an encoder from all others; ends in a digest of everything that decides its state."""
         common = self.task.common_digests(self.device.precision)
-        identity = encoder_protocol(settings, modality, regimen, common) | {"seed": seed}
+        identity = encoder_protocol(settings, modality, regimen, common, start.of(modality)) | {"seed": seed}
         return f"{modality}-{regimen.name}-s{seed}-{digest(identity)[:8]}"
 
     def path(self, name: str) -> Path:
@@ -142,14 +155,21 @@ class SharedEncoders:
         return self.folder / f"{name}.safetensors"
 
     def features(
-        self, settings: Settings, modality: str, seed: int, regimen: Regimen, outputs: tuple[str, ...], role: str
+        self,
+        settings: Settings,
+        modality: str,
+        seed: int,
+        regimen: Regimen,
+        start: Start,
+        outputs: tuple[str, ...],
+        role: str,
     ) -> FeatureTable:
         """Features of all usable clips of a role, computed once for all heads and suites of a seed."""
         wanted = tuple(sorted(self.outputs.get(modality, frozenset()).union(outputs)))
-        key = (self.name(settings, modality, seed, regimen), seed, wanted, role)
+        key = (self.name(settings, modality, seed, regimen, start), seed, wanted, role)
         if key not in self._tables:
             self._tables = {old: table for old, table in self._tables.items() if old[1] in {seed, SEARCH_SEED}}
-            encoder, _ = self.trained(settings, modality, seed, regimen)
+            encoder, _ = self.trained(settings, modality, seed, regimen, start)
             encoder = encoder.to(self.device.torch).eval()
             rows = self.task.role_rows(role)
             self.watcher.begin(f"{modality} features, {role} classes, seed {seed}", len(rows))
@@ -169,3 +189,7 @@ class SharedEncoders:
             finally:
                 self.watcher.end()
         return self._tables[key].only([*(f"{modality}.{name}" for name in outputs), f"{modality}.present"])
+
+
+def _from(settings: Settings, start: Start) -> str:
+    return f" (transformer, {start.name})" if settings.encoder == "transformer" else ""

@@ -1,0 +1,72 @@
+"""How much memory a training step needs, worked out from shapes alone, and whether the device has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.api import Clips
+from harness.device import Device
+from harness.encoders.backbone import on_meta
+from harness.protocol import Settings
+
+STATE = 16  # bytes of a parameter in training: itself, its gradient and AdamW's two averages, float32
+HALF = 0.6  # of activations under bfloat16: norms and losses stay in float32
+SPARE = 0.9  # of what is free: the rest is for the allocator and for what is not counted
+
+
+def step_bytes(
+    network: nn.Module, forward: Callable[[Any, Clips], Tensor], clips: Clips, count: int, device: Device
+) -> int:
+    """Bytes of parameters, their optimiser's state, and everything that backward needs, for ``count`` clips at a time.
+
+    The forward pass runs on the meta device, where tensors have shapes and no values; what autograd keeps is added up.
+
+    Args:
+        forward: from the network and clips to a loss.
+        clips: two clips, of which only the shapes matter.
+    """
+    twin = on_meta(network)
+    for parameter in twin.parameters():
+        parameter.requires_grad_(True)
+    own = {value.untyped_storage()._cdata for value in (*twin.parameters(), *twin.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def keep(value: Tensor) -> Tensor:
+        if value.device.type == "meta" and value.untyped_storage()._cdata not in own:
+            kept.setdefault(value.untyped_storage()._cdata, value)
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        loss = forward(twin, clips.to("meta"))
+    activations = sum(value.untyped_storage().nbytes() for value in kept.values()) / len(clips)
+    del loss
+    parameters = sum(parameter.numel() for parameter in twin.parameters())
+    return int(STATE * parameters + count * activations * (HALF if device.precision == "bfloat16" else 1.0))
+
+
+def free_bytes(device: Device) -> int | None:
+    """What is free on the device; None where it does not say."""
+    if device.torch.type == "cuda":
+        return int(torch.cuda.mem_get_info(device.torch)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    return found[0] if found else None
+
+
+def two_clips(settings: Settings, sensors: tuple[str, ...]) -> Clips:
+    """Clips of the settings' shapes."""
+    spec = settings.input
+    return Clips(
+        torch.zeros(2, spec.frames, 3, spec.size, spec.size),
+        {name: torch.zeros(2, spec.sensor_length, 3) for name in sensors},
+        {name: torch.ones(2, spec.sensor_length, dtype=torch.bool) for name in sensors},
+        dict.fromkeys(("video", "sensors", *sensors), torch.ones(2, dtype=torch.bool)),
+    )
