@@ -25,6 +25,12 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("can", {"global_loss": 0.0, "normalise": False}),
     ("protonet", {"global_loss": 2.0, "projection": 8}),
     ("trx", {"cardinalities": (2,), "width": 16}),
+    ("mu_mae", {"as_released": True}),
+    ("mu_mae", {"head": "protonet"}),
+    ("mu_mae", {"head": "can"}),
+    ("mu_mae", {"sensor_vectors": "shared"}),
+    ("mu_mae", {"random_prior": True, "across_queries": True}),
+    ("videomae", {"global_loss": 2.0, "projection": 8}),
 ]
 
 

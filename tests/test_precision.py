@@ -2,6 +2,7 @@
 
 The stated tolerance of bfloat16, of which a number keeps 8 bits (0.4 %): scores differ by at most 10 % of their own
 spread, the standard deviation over classes and queries. In float32 a GPU (TF32 off) differs by at most 0.01 % of it.
+The last bits of the scores are not counted: an untrained Mu-MAE gives every pair nearly the score 14.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from harness.device import Device, choose_device
 from harness.registry import load_method, method_names
 
 BFLOAT16, FLOAT32 = 0.1, 1e-4
+LAST_BITS = 8 * torch.finfo(torch.float32).eps
 CPU = choose_device("cpu", "float32")
 OTHERS = {
     "bfloat16 on the CPU": ("cpu", "bfloat16", BFLOAT16),
@@ -60,4 +62,5 @@ def test_scores_stay_within_the_stated_tolerance(
     except NotApplicable as reason:
         pytest.skip(str(reason))
     found = scores_on(device, bench)
-    assert float((found - wanted).abs().max()) <= tolerance * float(wanted.std())
+    allowed = tolerance * float(wanted.std()) + LAST_BITS * float(wanted.abs().max())
+    assert float((found - wanted).abs().max()) <= allowed

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch.nn import Parameter
+from torch.nn import Module, Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from harness.budget import Budget
+from harness.budget import Budget, PretrainingBudget
 from harness.device import Device
 
 
@@ -35,17 +35,48 @@ def build_optimiser(parameters: Iterable[Parameter], budget: Budget, device: Dev
     return optimiser, LambdaLR(optimiser, lambda step: rate(step, budget))
 
 
+def build_pretraining_optimiser(
+    network: Module, budget: PretrainingBudget, steps: int, device: Device
+) -> tuple[Optimizer, LambdaLR]:
+    """AdamW as masked autoencoders use it, and the schedule that is to be advanced after every step.
+
+    Weight decay is for matrices. Biases, norms and mask tokens, which are vectors whatever their shape, have none.
+    """
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in parameters if parameter.squeeze().ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.squeeze().ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": budget.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=budget.learning_rate * budget.batch / 256,
+        betas=budget.betas,
+        fused=device.torch.type == "cuda",
+    )
+    return optimiser, LambdaLR(optimiser, lambda step: cosine_rate(step, steps, budget.warmup))
+
+
 def rate(step: int, budget: Budget) -> float:
     """The learning rate of a step (from 0) as a factor on ``budget.learning_rate``.
 
     A linear warm-up, and then a half cosine down to zero, nothing more, or a factor at every milestone.
     """
-    warmup = max(1, round(budget.warmup * budget.steps))
-    if step < warmup:
-        return (step + 1) / warmup
     if budget.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, budget.steps - warmup)))
+        return cosine_rate(step, budget.steps, budget.warmup)
+    rising = _rising(budget.steps, budget.warmup)
+    if step < rising:
+        return (step + 1) / rising
     return math.prod(factor for start, factor in _drops(budget) if step >= start)
+
+
+def cosine_rate(step: int, steps: int, warmup: float) -> float:
+    """The same factor: a linear rise over a share ``warmup`` of the steps, and then a half cosine down to zero."""
+    rising = _rising(steps, warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _rising(steps: int, warmup: float) -> int:
+    return max(1, round(warmup * steps))
 
 
 def _drops(budget: Budget) -> list[tuple[int, float]]:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.api import Features
+from harness.encoders.multimodal import initialise
 
 
 class SensorCNN(nn.Module):
@@ -154,6 +155,8 @@ class PriorGuidedFusion(nn.Module):
         )
         self.cross_attention = nn.ModuleDict({name: CrossAttention(each, heads) for name, each in widths.items()})
         self.fusion = FusionModel(video_width, sensor_width, len(sensors), width or video_width or sensor_width)
+        # with torch's smaller weights every clip attends to all alike: the fused vectors of an episode start as one
+        initialise(self)
 
     def embed(self, prior: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> Features:
         """Each clip alone: what it asks and answers.

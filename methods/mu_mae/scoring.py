@@ -62,9 +62,3 @@ def of_true_class(pairs: Tensor, label: Tensor) -> Tensor:
     """What the pairs of the queries with their true classes hold: (E, Q, K, ...), (E, Q) -> (E, Q, ...)."""
     index = label.view(*label.shape, *[1] * (pairs.ndim - 2)).expand(*label.shape, 1, *pairs.shape[3:])
     return pairs.gather(2, index).squeeze(2)
-
-
-def local_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Mean over positions and queries of the cross-entropy at each position: (E, Q, C, P), (E, Q) -> scalar."""
-    each = label.flatten().unsqueeze(-1).expand(-1, logits.shape[-1])
-    return F.cross_entropy(logits.flatten(0, 1), each)

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from baselines.meta_fusion import local_cross_entropy
 from methods.mu_mae import scoring
 from methods.mu_mae.scoring import AttendedMaps
 
@@ -51,7 +52,7 @@ def test_the_true_class_of_each_query_is_taken() -> None:
 def test_local_cross_entropy_is_a_mean_over_queries_and_positions() -> None:
     logits, label = torch.randn(2, 3, 5, 6), torch.tensor([[0, 4, 2], [1, 1, 3]])
     each = [F.cross_entropy(logits[e, q, :, p], label[e, q]) for e in range(2) for q in range(3) for p in range(6)]
-    torch.testing.assert_close(scoring.local_cross_entropy(logits, label), torch.stack(each).mean())
+    torch.testing.assert_close(local_cross_entropy(logits, label), torch.stack(each).mean())
 
 
 @pytest.mark.parametrize("positions", [1, 4])

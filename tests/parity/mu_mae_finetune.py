@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from harness.api import Clips
+from harness.api import Clips, ClipShape, Encoder, Setup, TransformerSpec
 from harness.encoders.multimodal import MultimodalEncoder
-from harness.encoders.sizes import Size
+from harness.encoders.sizes import SIZES, Size
 from harness.encoders.tokens import Layout
 from methods.mu_mae import scoring
-from methods.mu_mae.fusion import CrossAttention, FusionModel, PriorGuidedFusion, SensorCNN
+from methods.mu_mae.fusion import CrossAttention, FusionModel, SensorCNN
+from methods.mu_mae.heads import AttentionHead
+from methods.mu_mae.method import MuMAE
 from methods.mu_mae.released_inputs import frame_indices, scaled_sensor, sensor_rows
 from methods.mu_mae.scoring import AttendedMaps
-from tests.parity.arrays import Arrays, by_class, labels, load, prefixes, tensor
+from tests.parity.arrays import Arrays, GivenFeatures, by_class, labels, load, prefixes, targets, tensor
 from tests.parity.mu_mae_pretrain import SENSORS, load_released, released_clips
 
 SAMPLES, PIPELINE_HEADS = 128, 4  # constants of the original code that no array tells
@@ -44,7 +48,7 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
     for kind in ("video", "sensor"):
         found[f"mae_encoder.{kind}_position_table"] = encoder.positions.get_buffer(kind)
 
-    found |= _scores(arrays) | _pipeline(arrays, encoder)
+    found |= _scores(arrays) | _pipeline(arrays)
     return {name: value.detach().numpy() for name, value in found.items()} | _released_inputs(arrays)
 
 
@@ -60,48 +64,95 @@ def _scores(arrays: Arrays) -> dict[str, Tensor]:
     return found
 
 
-def _pipeline(arrays: Arrays, encoder: MultimodalEncoder) -> dict[str, Tensor]:
-    """All of it; the backbone is the mean colour, and there is no attention head."""
-    alpha = float(arrays["scoring.alpha"][0])
-    arrays = {name.removeprefix("pipeline."): value for name, value in arrays.items() if name.startswith("pipeline.")}
-    clips = _clips(arrays, "")
-    label, query_label = labels(arrays["support_labels"]), labels(arrays["query_labels"]).unsqueeze(0)
-    assert clips.video is not None
-    vectors = {"video": clips.video.mean(dim=(1, 3, 4)) @ tensor(arrays["backbone_matrix"])}
-    vectors |= {name: _sensor_cnn(arrays, f"sensor_cnn_{name}.", clips.sensors[name]) for name in SENSORS}
-    widths = (encoder.width, vectors["video"].shape[1], vectors[SENSORS[0]].shape[1])
-    fusion = PriorGuidedFusion(*widths, SENSORS, heads=PIPELINE_HEADS, across_queries=True).eval()
-    for name in ("video", *SENSORS):
-        load(fusion.prior_projection[name], arrays, f"prior_projection_{name}.")
-        load(fusion.cross_attention[name], arrays, f"cross_attention_{name}.")
-    load(fusion.fusion, arrays, "fusion.")
+class MeanColour(Encoder):
+    """The backbone: the clip's mean colour times a matrix."""
 
-    embedded = fusion.embed(encoder(clips), vectors, clips.present)
-    shots = len(label)
-    support, query = fusion(
-        {name: value[None, :shots] for name, value in embedded.items()},
-        {name: value[None, shots:] for name, value in embedded.items()},
-    )
-    prototypes = scoring.as_map(by_class(support[0, 0], label).mean(dim=1)).unsqueeze(0)
-    maps = AttendedMaps.unattended(prototypes, scoring.as_map(query))
-    local = scoring.combined(scoring.local_scores(maps), alpha)
-    classifier = nn.Linear(prototypes.shape[2], len(arrays["global_classifier.bias"]))
-    load(classifier, arrays, "global_classifier.")
-    logits = classifier(scoring.of_true_class(maps.cross_query, query_label).transpose(2, 3)).transpose(2, 3)
-    of_class = scoring.local_cross_entropy(logits, labels(arrays["query_global_labels"]).unsqueeze(0))
-    nearest = scoring.local_cross_entropy(local, query_label)
-    grid = torch.Size((1, 2, 2))
+    modality = "video"
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.matrix, self.widths = matrix, {"vector": matrix.shape[1]}
+
+    def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
+        assert clips.video is not None
+        return {"vector": clips.video.mean(dim=(1, 3, 4)) @ self.matrix}
+
+
+class Unattended(AttentionHead):
+    """There was no attention head: maps as they are."""
+
+    def attend(self, classes: Tensor, queries: Tensor) -> AttendedMaps:
+        return AttendedMaps.unattended(classes, queries)
+
+
+def _pipeline(arrays: Arrays) -> dict[str, Tensor]:
+    """All of it, by the method itself."""
+    method = _method(arrays)
+    arrays = {name.removeprefix("pipeline."): value for name, value in arrays.items() if name.startswith("pipeline.")}
+    label, query_label = labels(arrays["support_labels"]), labels(arrays["query_labels"])
+    embedded, shots = method.embed(method.encode(_clips(arrays, ""))), len(label)
+    support = {name: by_class(value[:shots], label).unsqueeze(0) for name, value in embedded.items()}
+    query = {name: value[None, shots:] for name, value in embedded.items()}
+    terms = method.loss(support, query, targets(query_label, labels(arrays["query_global_labels"]).unsqueeze(0)))
+
+    head, folded = method.head, method.folded(support, query)
+    assert isinstance(head, Unattended)
+    maps, grid = head.attended(*folded), torch.Size((1, 2, 2))
+    vectors = folded[0]["map"][0].flatten(0, 1).flatten(1)  # by class; all queries see one version
+    local = scoring.combined(scoring.local_scores(maps, head.scale), head.alpha)
     found = {
-        "fused": torch.cat([support[0, 0], query[0]]),
-        "class_prototypes": prototypes.unflatten(-1, grid),
-        "global_logits": _local(logits, grid),
-        "local_scores": _local(local, grid),
-        "pooled_scores": scoring.combined(scoring.pooled_scores(maps), alpha),
-        "loss_global": of_class.view(1),
-        "loss_nearest_neighbour": nearest.view(1),
-        "loss_total": (of_class + 0.5 * nearest).view(1),
+        "fused": torch.cat([vectors[label.argsort(stable=True).argsort()], folded[1]["map"][:, 0].flatten(1)]),
+        "class_prototypes": maps.self_support[:1].unflatten(-1, grid),
+        "global_logits": head.global_logits(maps, query_label.unsqueeze(1))[:, 0].unflatten(-1, grid),
+        "local_scores": local[:, 0].unflatten(-1, grid),
+        "pooled_scores": method.score(support, query),
+        "loss_global": terms["global"].view(1),
+        "loss_nearest_neighbour": terms["metric"].view(1) / head.metric_loss,
+        "loss_total": torch.stack(list(terms.values())).sum().view(1),
     }
     return {f"pipeline.{name}": value for name, value in found.items()}
+
+
+def _method(arrays: Arrays) -> MuMAE:
+    """Mu-MAE with all switches of the release but one (the prior sees all frames), and the weights of the pipeline."""
+    side, square, tubelet, frames, width, depth, heads = (int(value) for value in arrays["mae_encoder.config"])
+    given = {name.removeprefix("pipeline."): value for name, value in arrays.items() if name.startswith("pipeline.")}
+    tokens = SAMPLES * 3 // arrays[f"mae_encoder.weights.{KERNEL}"].shape[1]
+    encoders = {"video": MeanColour(tensor(given["backbone_matrix"])), "sensors": GivenFeatures(1)}
+    with patch.dict(SIZES, {"given": Size(width, depth, heads, width, heads)}):
+        setup = Setup(
+            ("video", "sensors"),
+            SENSORS,
+            len(given["global_classifier.bias"]),
+            len(np.unique(given["support_labels"])),
+            1,
+            encoders,
+            ClipShape(frames, side, SAMPLES),
+            TransformerSpec("given", square, tubelet, tokens),
+        )
+        method = MuMAE(
+            setup,
+            sensor_width=len(given[f"sensor_cnn_{SENSORS[0]}.linear.bias"]),
+            hidden=len(given[f"sensor_cnn_{SENSORS[0]}.convolution.bias"]),
+            heads=PIPELINE_HEADS,
+            normalise=False,
+            reinterpret_axes=True,
+            interleaved=True,
+            across_queries=True,
+            random_prior=True,
+            raw_pixels=True,
+        )
+    method.head = Unattended(method.head.setup, alpha=float(arrays["scoring.alpha"][0]))
+    load_released(method.prior, arrays, "mae_encoder.weights.", "encoder.")
+    for name in ("video", *SENSORS):
+        load(method.fusion.prior_projection[name], given, f"prior_projection_{name}.")
+        load(method.fusion.cross_attention[name], given, f"cross_attention_{name}.")
+    for name in SENSORS:
+        load(method.networks[name], given, f"sensor_cnn_{name}.")
+    load(method.fusion.fusion, given, "fusion.")
+    assert method.head.global_classifier is not None
+    load(method.head.global_classifier, given, "global_classifier.")
+    return method.eval()
 
 
 def _released_inputs(arrays: Arrays) -> dict[str, np.ndarray]:
