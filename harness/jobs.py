@@ -126,6 +126,12 @@ def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, st
     start = start_of(task, row, settings, regimen, common, chosen)
     if start.name == LONGER:
         settings = _longer(settings, len(task.role_rows(regimen.classes)))
+    if trained and not shared and pretrains(method) and row.regime == "frozen" and start.protocol is None:
+        raise HarnessError(
+            "the method's own encoder would be frozen in its random initial state.",
+            where=f"row {row.method}",
+            remedy=f'Set initialisation = "{row.method}", or regime = "tuned".',
+        )
     if not shared and not pretrains(method):  # no encoder to freeze: the whole method is trained, or nothing is
         row = row.model_copy(update={"regime": "tuned"})
     elif shared and row.regime == "frozen" and settings.initialisation == "fresh":

@@ -129,6 +129,7 @@ class Pretrainer:
                 device=self.device,
                 seed=seed,
                 title=f"{start.name}, seed {seed}",
+                note="Level and contrast of each hidden piece are the true ones: only what is in it was predicted.",
             )
         save_weights(self.path(name), network.state_dict(), {"pretraining": name})
         manifest = task.store.manifest
@@ -170,3 +171,4 @@ class Pretrainer:
                 },
             )
         )
+        state_file.unlink(missing_ok=True)

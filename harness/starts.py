@@ -112,7 +112,11 @@ def start_of(
         with torch.device("meta"):
             network = method.pretraining(setup, **own)
     except NotApplicable as reason:
-        raise HarnessError(f"{method_label(name)} cannot be pre-trained: {reason}.", where=where) from reason
+        raise HarnessError(
+            f"{method_label(name)} cannot be pre-trained: {reason}.",
+            where=where,
+            remedy="Change the settings that it names; those of `transformer` hold for all rows.",
+        ) from reason
     if network is None:
         raise HarnessError(
             f"{method_label(name)} has no pre-training with these settings.",

@@ -51,6 +51,8 @@ class Trainer:
         for modality in job.row.modalities:
             if not self.task.has(modality):
                 raise NotApplicable(f"no clip of this data set has {modality}")
+            if modality not in job.method.needs.modalities:
+                raise NotApplicable(f"does not use {modality}")
         require_modality(job.start, job.row.modalities)
         encoders: dict[str, Encoder] = {}
         notes: dict[str, dict[str, Any]] = {}

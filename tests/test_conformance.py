@@ -29,6 +29,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mu_mae", {"head": "protonet"}),
     ("mu_mae", {"head": "can"}),
     ("mu_mae", {"sensor_vectors": "shared"}),
+    ("mu_mae", {"residual": True}),
     ("mu_mae", {"random_prior": True, "across_queries": True}),
     ("videomae", {"global_loss": 2.0, "projection": 8}),
 ]

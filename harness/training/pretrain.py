@@ -113,7 +113,7 @@ def pretrain(
         rows: store rows of the clips that it may see, each once in every epoch.
         seed: clips, augmentation, masks and dropout of a step depend on (seed, step) alone, so a training that was cut
             off continues from its last look to the same result.
-        state_file: where the state at every look is kept until the training is complete.
+        state_file: where the state at every look is kept, the last included, until whoever called has kept the network.
         report: called with (step, scalars) after every step; there are scalars at looks only, because reading them
             makes the CPU wait for the device.
         so_far: is kept up to date, for who follows the training, and returned.
@@ -155,9 +155,8 @@ def pretrain(
         means = _means(totals, trained) if trained.steps in looks else {}
         trained.seconds = time.perf_counter() - started
         report(trained.steps, means | {"learning rate": learning_rate} if means else {})
-        if means and trained.steps < steps:
+        if means:
             save_state(state_file, _state(identity, parts, trained))
-    state_file.unlink(missing_ok=True)
     return trained
 
 

@@ -134,6 +134,8 @@ class PriorGuidedFusion(nn.Module):
         width: of the output; None for the video's, or the sensors' without video.
         heads: of each cross-attention.
         across_queries: as released: all queries of an episode attend to each other (a transductive method).
+        residual: add to what attention brings a clip the clip's own value. Not in the release, where a clip's content
+            reaches its fused vector through the attention alone.
     """
 
     def __init__(
@@ -146,9 +148,10 @@ class PriorGuidedFusion(nn.Module):
         width: int | None = None,
         heads: int = 4,
         across_queries: bool = False,
+        residual: bool = False,
     ) -> None:
         super().__init__()
-        self.sensors, self.across_queries = sensors, across_queries
+        self.sensors, self.across_queries, self.residual = sensors, across_queries, residual
         widths = ({"video": video_width} if video_width else {}) | dict.fromkeys(sensors, sensor_width)
         self.prior_projection = nn.ModuleDict(
             {name: nn.Linear(prior_width, each, bias=False) for name, each in widths.items()}
@@ -194,7 +197,10 @@ class PriorGuidedFusion(nn.Module):
                 grouped(support[leaf], query[leaf], self.across_queries)
                 for leaf in (f"{name}.projected", f"{name}.present")
             )
-            attended[name] = torch.where(present.unsqueeze(-1), attention.attend(projected, present)[0], 0.0)
+            found = attention.attend(projected, present)[0]
+            if self.residual:
+                found = found + projected[..., 2, :]
+            attended[name] = torch.where(present.unsqueeze(-1), found, 0.0)
         sensors = torch.stack([attended[name] for name in self.sensors]) if self.sensors else None
         return ungrouped(self.fusion(attended.get("video"), sensors), queries, self.across_queries)
 

@@ -62,6 +62,7 @@ class MuMAE(FewShotMethod):
         video_ratio, sensor_ratio, synchronised, sensor_weight: of the pre-training, see :class:`MaskedAutoencoding`.
         normalise: bring the shared encoders' vectors to one scale; a SensorCNN is trained with the head and finds its
             own.
+        residual: a clip's own values are added to what attention brings it; not in the release, and not in the paper.
         reinterpret_axes: a SensorCNN takes thirds of the window for axes.
         interleaved: a sensor's token has every n-th sample.
         across_queries: the queries of an episode attend to each other, so that scores depend on them.
@@ -99,6 +100,7 @@ class MuMAE(FewShotMethod):
         normalise: bool = True,
         reinterpret_axes: bool = False,
         interleaved: bool = False,
+        residual: bool = False,
         across_queries: bool = False,
         random_prior: bool = False,
         raw_pixels: bool = False,
@@ -135,6 +137,7 @@ class MuMAE(FewShotMethod):
                 width=width or None,
                 heads=heads,
                 across_queries=across_queries,
+                residual=residual,
             )
         if normalise:
             self.networks.update({name: nn.GroupNorm(1, each) for name, each in widths.items()})

@@ -67,13 +67,13 @@ def test_with_one_query_attention_across_queries_is_the_same_function() -> None:
 
 def test_as_released_is_every_switch_and_no_normalisation() -> None:
     named = setting_names(MuMAE)
-    assert {name for name, default in named.items() if default is False} == {*SWITCHES, "as_released"}
+    assert {name for name, default in named.items() if default is False} == {*SWITCHES, "as_released", "residual"}
     released = unusual(build(as_released=True, pretrained=states()))
     by_hand = unusual(build(**SWITCHES, normalise=False, pretrained=states()))
     assert torch.equal(scores(released, clips(40)), scores(by_hand, clips(40)))
 
 
-@pytest.mark.parametrize("switch", [*SWITCHES, "normalise"])
+@pytest.mark.parametrize("switch", [*SWITCHES, "normalise", "residual"])
 def test_every_switch_makes_a_difference(switch: str) -> None:
     given, pretrained = clips(40), states()
     default = unusual(build(pretrained=pretrained))

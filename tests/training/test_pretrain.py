@@ -121,7 +121,9 @@ def test_a_pretraining_that_was_cut_off_ends_bit_for_bit_as_if_it_had_not_been(
     assert state_digest(again_network) == state_digest(expected)
     assert (again.losses, again.steps, again.clips) == (uncut.losses, 6, 6 * 24)
     assert (again.resumed, uncut.resumed) == (int(step > 2), 0)
-    assert not list(tmp_path.iterdir()), "the state is removed when the training is complete"
+    finished = make(task)
+    assert run(task, finished, state, report=lambda *_: pytest.fail("there is nothing left to train")).steps == 6
+    assert state_digest(finished) == state_digest(expected), "the last state is kept until the caller has it"
 
 
 def test_the_time_before_the_cut_is_added_and_the_time_between_is_not(task: Task, tmp_path: Path) -> None:
@@ -400,6 +402,7 @@ def test_whoever_watches_sees_every_step_and_reads_a_note_at_every_look(task: Ta
     assert curves[6]["waiting share"] == pytest.approx(trained.waiting)
     assert {name: curves[6][name] for name in trained.losses[-1][1]} == trained.losses[-1][1]
 
+    (tmp_path / "x.state").unlink()
     with pytest.raises(OSError, match="the disk is gone"):
         attempt(source=Recording(task, fails_at=4))
     assert output.getvalue().splitlines()[-1].strip().startswith("pre-training of a stub, "), "the piece is ended"
