@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.jobs import Job, bare_setup
 from harness.memory import SPARE, free_bytes, step_bytes, two_clips
 from harness.protocol import Settings
+from harness.starts import pretrains
 
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
@@ -31,14 +32,15 @@ class Demand:
 
 
 def demands(benchmark: Benchmark) -> list[Demand]:
-    """Of every pre-training, shared encoder and tuned row that is still to be trained, each kind once."""
+    """Of every pre-training, shared encoder and tuned row that is still to be trained, each kind once and the largest
+    first."""
     found: dict[str, Demand] = {}
     for job in benchmark.jobs:
         if benchmark.todo(job):
             for key, make in _of_job(benchmark, job).items():
                 if key not in found:
                     found[key] = make()
-    return list(found.values())
+    return sorted(found.values(), key=lambda demand: -demand.needed)
 
 
 def require(demanded: list[Demand], benchmark: Benchmark) -> None:
@@ -62,8 +64,10 @@ def _of_job(benchmark: Benchmark, job: Job) -> dict[str, Callable[[], Demand]]:
         for modality in job.row.modalities:
             key = f"encoder {modality} {settings.encoder} {settings.encoder_training!r} {settings.input!r}"
             found[key] = lambda modality=modality: _encoder(benchmark, settings, modality)  # type: ignore[misc]
-    if job.regime == "tuned":
-        found[f"row {job.row_id}"] = lambda: _tuned(benchmark, job)
+    if job.regime == "tuned":  # heads differ little in memory, and much in number
+        own = f"{job.label} {job.method_settings}" if pretrains(job.method) else ""
+        seen = f"{job.row.modalities} {settings.encoder} {settings.video_encoder!r} {settings.input!r}"
+        found[f"tuned {seen} {settings.tuning!r} {own}"] = lambda: _tuned(benchmark, job)
     return found
 
 

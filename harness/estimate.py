@@ -12,11 +12,11 @@ import torch
 from harness.api import Clips, Encoder
 from harness.budget import Budget
 from harness.data.store import MANIFEST, expected_bytes
-from harness.demand import demands
+from harness.demand import Demand, demands
 from harness.device import Device
 from harness.encoders.build import build_encoder
 from harness.jobs import Job
-from harness.protocol import Settings
+from harness.protocol import Settings, digest
 
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
@@ -53,8 +53,12 @@ def training_clips(settings: Settings, budget: Budget) -> int:
     return budget.steps * budget.episodes_per_step * settings.way * (settings.shot + budget.queries)
 
 
-def estimate(benchmark: Benchmark) -> Cost:
-    """Time each encoder on a small random batch and multiply; heads on frozen features count as nothing."""
+def estimate(benchmark: Benchmark, demanded: list[Demand] | None = None) -> Cost:
+    """Time each encoder on a small random batch and multiply; heads on frozen features count as nothing.
+
+    Args:
+        demanded: what :func:`harness.demand.demands` found, where it is known already.
+    """
     task = benchmark.task
     todo = [job for job in benchmark.jobs if benchmark.todo(job)]
     searches = pending_searches(benchmark, todo)
@@ -70,17 +74,22 @@ def estimate(benchmark: Benchmark) -> Cost:
             work = _work(benchmark, modality, jobs, searches)
             settings, sensors = jobs[0].settings, tuple(task.store.sensors)
             train_rate, encode_rate = measured_rates(modality, settings, sensors, benchmark.device)
-            name = "transformer" if settings.encoder == "transformer" else settings.video_encoder.name
-            which = f" ({name}, {settings.input.frames} x {settings.input.size} px)"
+            name = settings.video_encoder.name if modality == "video" else "convolutions"
+            name = "transformer" if settings.encoder == "transformer" else name
+            shape = f", {settings.input.frames} x {settings.input.size} px" if modality == "video" else ""
+            which = f" ({name}{shape})"
             rates.append(f"{modality}{which * (len(alike) > 1)} {train_rate:.{2 * (train_rate < 10)}f} clips/s")
             seconds += work.trained / train_rate + work.encoded / encode_rate
             clips += work.trained + work.encoded
+    speed: dict[str, float] = {}
     for job in _pretrainings(benchmark, todo):
         passes = job.settings.pretraining.passes(len(task.role_rows(job.regimen.classes)))
-        rate = pretraining_rate(job, tuple(task.store.sensors), benchmark.device)
-        rates.append(f"{job.start.name}'s pre-training {rate:.{2 * (rate < 10)}f} clips/s")
-        seconds, clips = seconds + passes / rate, clips + passes
-    most = max(demands(benchmark), key=lambda demand: demand.needed, default=None)
+        kind = digest(job.start.protocol)
+        if kind not in speed:
+            speed[kind] = pretraining_rate(job, tuple(task.store.sensors), benchmark.device)
+            rates.append(f"{job.start.name}'s pre-training {speed[kind]:.{2 * (speed[kind] < 10)}f} clips/s")
+        seconds, clips = seconds + passes / speed[kind], clips + passes
+    most = next(iter(demands(benchmark) if demanded is None else demanded), None)
     return Cost(
         seconds / 3600,
         clips,

@@ -100,12 +100,13 @@ def _expect(benchmark: Benchmark, console: Console) -> None:
     """Refuse early what cannot fit the device, and say what a run on something larger than `quick` will take."""
     from harness.demand import demands, require
 
-    require(demands(benchmark), benchmark)
+    demanded = demands(benchmark)
+    require(demanded, benchmark)
     if benchmark.settings.preset != "quick" and any(benchmark.todo(job) for job in benchmark.jobs):
         from harness.cli.plan import expectation
         from harness.estimate import estimate
 
-        console.print(expectation(estimate(benchmark), benchmark), soft_wrap=True)
+        console.print(expectation(estimate(benchmark, demanded), benchmark), soft_wrap=True)
 
 
 def _narrowed(

@@ -1,0 +1,73 @@
+"""One step of every method at the size at which its paper works: real networks and frames, as few clips as it takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.api import Clips, Encoder, FewShotMethod, Setup, Targets
+from harness.encoders.build import build_encoder, seeded
+from harness.protocol import Row, Settings, load_settings
+from harness.registry import check_settings, load_method
+from harness.starts import clip_shape, pretrains, transformer_spec
+
+SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
+WAY, BASE_CLASSES = 2, 18
+ROWS = [row for row in load_settings("published").rows if row.method != "random"]
+
+
+def clips_of(settings: Settings, count: int) -> Clips:
+    """Noise of the row's shapes."""
+    spec, random = settings.input, torch.Generator().manual_seed(0)
+    samples = {name: torch.randn(count, spec.sensor_length, 3, generator=random) for name in SENSORS}
+    return Clips(
+        torch.rand(count, spec.frames, 3, spec.size, spec.size, generator=random),
+        samples,
+        {name: torch.ones(count, spec.sensor_length, dtype=torch.bool) for name in SENSORS},
+        dict.fromkeys(("video", "sensors", *SENSORS), torch.ones(count, dtype=torch.bool)),
+    )
+
+
+def bare(row: Row, settings: Settings) -> Setup:
+    shape, spec = clip_shape(settings), transformer_spec(settings)
+    return Setup(row.modalities, SENSORS, BASE_CLASSES, WAY, 1, shape=shape, transformer=spec)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method}{row.settings or ''}")
+def test_a_step_of_every_published_recipe(row: Row) -> None:
+    settings = load_settings("published").for_row(row)
+    kind = load_method(row.method)
+    with seeded("published size"):
+        encoders: dict[str, Encoder] = {}
+        for modality in row.modalities if kind.needs.outputs else ():
+            encoders[modality] = build_encoder(modality, settings, SENSORS, 0).requires_grad_(row.regime == "tuned")
+        own = check_settings(kind, row.settings, where="published")
+        method: FewShotMethod = kind(replace(bare(row, settings), encoders=encoders), **own).train()
+        features = method.embed(method.encode(clips_of(settings, 2 * WAY)))
+        support = {name: value[None, :WAY].unsqueeze(2) for name, value in features.items()}
+        query = {name: value[None, WAY:] for name, value in features.items()}
+        label = torch.arange(WAY)[None]
+        terms = method.loss(support, query, Targets(label, label, label))
+        torch.stack(list(terms.values())).sum().backward()
+    assert all(term.isfinite() for term in terms.values())
+    gradients = [value.grad for value in method.parameters() if value.requires_grad]
+    assert gradients
+    assert all(each is not None and each.isfinite().all() for each in gradients)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.initialisation != "scratch"], ids=lambda row: str(row.method)
+)
+def test_a_step_of_every_published_pretraining(row: Row) -> None:
+    settings = load_settings("published").for_row(row)
+    kind = load_method(row.method)
+    assert pretrains(kind)
+    with seeded("published size"):
+        network = kind.pretraining(bare(row, settings), **check_settings(kind, row.settings, where="published"))
+        assert network is not None
+        terms = network(clips_of(settings, 1), torch.rand(1, network.draws))
+        torch.stack(list(terms.values())).sum().backward()
+    assert sum(value.numel() for value in network.parameters()) > 90e6, "ViT-B and its decoders"
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in network.parameters())
