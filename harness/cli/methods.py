@@ -14,6 +14,7 @@ def command() -> None:
 
     from harness.cli.console import console
     from harness.registry import load_method, method_names, setting_names
+    from harness.starts import pretrains
 
     for name in method_names():
         method = load_method(name)
@@ -23,5 +24,7 @@ def command() -> None:
         console.print(f"[bold]{name}[/]  {about}")
         takes = f"the encoders' {outputs}" if outputs else "the clips themselves"
         console.print(Padding(f"takes {takes}, from {' or '.join(method.needs.modalities)}", (0, 0, 0, 4)))
+        if pretrains(method):
+            console.print(Padding(f'pre-trained on the base classes: initialisation = "{name}"', (0, 0, 0, 4)))
         console.print(Padding(f"settings: {settings or 'none'}", (0, 0, 1, 4)))
     console.print("A method of your own: oneshot run --method ./file.py (see methods/template.py)")

@@ -114,19 +114,22 @@ def _narrowed(
 ) -> Settings:
     """The settings with only some rows, other suites or another number of seeds."""
     from harness.errors import HarnessError, nearest
-    from harness.protocol import Row
+    from harness.protocol import SCRATCH, Row
     from harness.registry import load_method
+    from harness.starts import pretrains
 
     rows = list(settings.rows)
     if methods:
         chosen: list[Row] = []
         for name in methods:
-            usable = load_method(name).needs.modalities  # refuses an unknown name with the nearest right one
+            method = load_method(name)  # refuses an unknown name with the nearest right one
+            usable, start = method.needs.modalities, name if pretrains(method) else SCRATCH
             own = [row for row in rows if row.method == name]
             both = tuple(m for m in ("video", "sensors") if m in usable)
             every = [(m,) for m in both] + ([both] if len(both) > 1 else [])
             regime = "tuned" if settings.initialisation == "fresh" else "frozen"  # no use in a random frozen encoder
-            chosen += own or [Row.model_validate({"method": name, "modalities": m, "regime": regime}) for m in every]
+            common = {"method": name, "regime": regime, "initialisation": start}
+            chosen += own or [Row.model_validate({**common, "modalities": m}) for m in every]
         rows = chosen
     if modalities is not None:
         labels = ("video", "sensors", "both")

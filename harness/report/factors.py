@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.report import starts, words
 from harness.report.columns import accuracy, marks
 from harness.report.grid import bullets, escape, grid
-from harness.report.rows import Row, method_settings, told_apart
+from harness.report.rows import Row, method_name, method_settings, told_apart
 from harness.report.tables import SuiteTable
 
 SEEN = ("video", "sensors", "both")
@@ -75,11 +75,11 @@ def _labels(entries: list[_Entry]) -> dict[tuple[str, str, str], str]:
     """Each head by its method and regime, with the settings that tell it from others of its method."""
     keys = {repr(entry.head[:2]): entry.row.training for entry in entries}
     told = told_apart(
-        {key: training.method for key, training in keys.items()},
+        {key: method_name(training) for key, training in keys.items()},
         {key: method_settings(training) for key, training in keys.items()},
     )
     return {
-        entry.head: f"{entry.row.training.method}{told[repr(entry.head[:2])]}, {entry.row.training.regime}"
+        entry.head: f"{method_name(entry.row.training)}{told[repr(entry.head[:2])]}, {entry.row.training.regime}"
         for entry in entries
     }
 

@@ -162,13 +162,19 @@ def row_labels(rows: Mapping[str, Scored]) -> dict[str, str]:
     """Names of a section's rows: the method, and what tells it from rows of the same method and modalities (their
     protocols differ among controls and published recipes only)."""
     told = told_apart(
-        {key: (scored.training.method, scored.training.modalities) for key, scored in rows.items()},
+        {key: (method_name(scored.training), scored.training.modalities) for key, scored in rows.items()},
         {
             key: starts.conditions(scored.training, scored.pretraining) | method_settings(scored.training)
             for key, scored in rows.items()
         },
     )
-    return {key: f"{rows[key].training.method}{told[key]}" for key in rows}
+    return {key: f"{method_name(rows[key].training)}{told[key]}" for key in rows}
+
+
+def method_name(training: TrainingRecord) -> str:
+    """A method, and whether it is as released: ``as_released`` is the setting by which a method has all the quirks of
+    its authors' code (CONTRIBUTING.md)."""
+    return f"{training.method} as released" if training.method_settings.get("as_released") is True else training.method
 
 
 def method_settings(training: TrainingRecord) -> dict[str, str]:

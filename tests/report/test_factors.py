@@ -99,3 +99,10 @@ def test_names_cannot_break_the_factor_table(tmp_path: Path) -> None:
         ["a/b\\<c, frozen", "transformer", "file x/\\*y\\*.pth"],
     ]
     assert {len(line) for line in found} == {6}
+
+
+def test_a_method_as_released_says_so_in_its_name(tmp_path: Path) -> None:
+    add_seeds(tmp_path, "mu_mae", [[1, 0.5]] * 3)
+    add_seeds(tmp_path, "mu_mae", [[0.5, 0.5]] * 3, method_settings={"as_released": True, "width": 3}, tag="-released")
+    labels = {row.label for row in table(tmp_path).rows}
+    assert labels == {"mu_mae", "mu_mae as released"}
