@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from harness.api import Clips
 from harness.encoders.sizes import Size
 from harness.encoders.space_time_vit import LayerNorm, sinusoids
-from harness.encoders.states import differences
 from harness.encoders.tokens import Layout, Split, chosen
 from harness.encoders.torchvision_stub import declare_missing_operators
 from harness.encoders.video import PIXELS
+
+EMBEDDINGS = {"video": "patch_embed.", "sensors": "sensor_embed."}  # modality -> weights of it alone
 
 
 class MultimodalEncoder(nn.Module):
@@ -161,24 +162,9 @@ def initialise(module: nn.Module) -> None:
 def by_modality(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """The state of a :class:`MultimodalEncoder` as :meth:`harness.api.Pretraining.states` gives it: for "video" and
     "sensors", as far as it embeds them, their own embeddings and all that they share."""
-    own = {"video": "patch_embed.", "sensors": "sensor_embed."}
-    shared = {name: value for name, value in state.items() if not name.startswith(tuple(own.values()))}
+    shared = {name: value for name, value in state.items() if not name.startswith(tuple(EMBEDDINGS.values()))}
     parts = {
         modality: {name: value for name, value in state.items() if name.startswith(prefix)}
-        for modality, prefix in own.items()
+        for modality, prefix in EMBEDDINGS.items()
     }
     return {modality: part | shared for modality, part in parts.items() if part}
-
-
-def load_encoder(encoder: MultimodalEncoder, state: Mapping[str, Tensor]) -> None:
-    """Take the encoder out of an autoencoder's state: all of it or an error, never a part.
-
-    Raises:
-        ValueError: a name is missing, unexpected or of a wrong shape; all are listed.
-    """
-    own = encoder.state_dict()
-    given = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-    wrong = differences(own, given)
-    if wrong:
-        raise ValueError(f"the weights do not fit the encoder: {'; '.join(wrong)}.")
-    encoder.load_state_dict(given)

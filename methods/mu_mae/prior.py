@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from harness.api import Setup
-from harness.encoders.multimodal import MultimodalEncoder
+from harness.encoders.multimodal import EMBEDDINGS, MultimodalEncoder
 from harness.encoders.sizes import SIZES
 from harness.encoders.states import differences
 from harness.encoders.tokens import Layout, layout_of
 from methods.mu_mae.fitting import SETTINGS, fitting
 
-EMBEDDINGS = {"video": "patch_embed.", "sensors": "sensor_embed."}
 States = Mapping[str, Mapping[str, Tensor]]
 
 

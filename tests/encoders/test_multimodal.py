@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.encoders.multimodal import MultimodalEncoder, load_encoder, transformer
+from harness.encoders.multimodal import MultimodalEncoder, transformer
 from harness.encoders.sizes import SIZES
 from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.tokens import Layout
@@ -16,26 +16,9 @@ from methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.mu_mae.clips import LAYOUT, SIZE, VIDEO_ONLY, autoencoder, clips, lacking
 
 
-def test_the_prior_takes_all_weights_of_a_pre_trained_encoder() -> None:
-    model, prior = autoencoder(), MultimodalEncoder(LAYOUT, SIZE)
-    load_encoder(prior, model.state_dict())
-    assert torch.equal(prior(clips()), model.encoder(clips()))
-
-
-def test_weights_that_do_not_fit_are_all_listed_and_none_is_taken() -> None:
-    state = autoencoder().state_dict()
-    deeper = MultimodalEncoder(replace(LAYOUT, sensors=("phone",), samples=64), replace(SIZE, depth=3))
-    before = {name: value.clone() for name, value in deeper.state_dict().items()}
-    with pytest.raises(ValueError, match="do not fit") as error:
-        load_encoder(deeper, state)
-    assert "missing blocks.2.attn.qkv.weight" in str(error.value)
-    assert "unexpected sensor_embed.watch.weight" in str(error.value)
-    assert "sensor_embed.phone.weight is (24, 12), expected (24, 24)" in str(error.value)
-    assert all(torch.equal(value, before[name]) for name, value in deeper.state_dict().items())
-
-
 def test_longer_clips_need_no_other_weights() -> None:
-    load_encoder(MultimodalEncoder(replace(LAYOUT, frames=8, size=32), SIZE), autoencoder().state_dict())
+    longer = MultimodalEncoder(replace(LAYOUT, frames=8, size=32), SIZE)
+    longer.load_state_dict(autoencoder().encoder.state_dict())
 
 
 def test_a_video_only_encoder_is_the_shared_video_transformer() -> None:
