@@ -293,7 +293,11 @@ class FewShotMethod(nn.Module):
         return features | self.encode_own(clips)
 
     def encode_own(self, clips: Clips) -> Features:
-        """What the method reads off the clips beside the shared encoders' outputs. Default: nothing."""
+        """What the method reads off the clips beside the shared encoders' outputs. Default: nothing.
+
+        Where encoders are frozen it is computed once and without gradients, so it may use ``own_encoders()`` and
+        nothing else that is trained.
+        """
         return {}
 
     def embed(self, encoded: Features) -> Features:

@@ -64,9 +64,8 @@ class Benchmark:
         self.search = RateSearch(self.trainer, self.records, out / "checkpoints", force)
         self.jobs = plan_jobs(task, device.precision)
         for job in self.jobs:
-            for modality in job.row.modalities if job.regime == "frozen" and self.todo(job) else ():
-                wanted = self.shared.outputs.get(modality, frozenset())
-                self.shared.outputs[modality] = wanted.union(job.method.needs.outputs)
+            if job.regime == "frozen" and self.todo(job):
+                self.shared.want(job.row.modalities, job.settings, job.encoder_start, job.method.needs.outputs)
 
     @property
     def settings(self) -> Settings:

@@ -72,7 +72,11 @@ class PretrainingBudget(BaseModel):
     clip: float = Field(0.0, ge=0, description="norm to which the gradient of a step is cut; 0: never")
     looks: int = Field(10, ge=1, description="times that the state is saved and the losses are read")
     seed: int | None = Field(None, description="one pre-training for all training seeds; none: one for each of them")
-    picture: bool = Field(True, description="draw some clips as hidden and restored, beside the record")
+    picture: bool = Field(
+        True,
+        description="draw some clips as hidden and restored, beside the record: frames of the recordings, so switch it "
+        "off where records are published and recordings may not be",
+    )
 
     def steps(self, clips: int) -> int:
         """Optimiser steps over a training set of so many clips; batches run on from one epoch into the next."""

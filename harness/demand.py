@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.api import Clips, Encoder, NotApplicable
-from harness.encoders.build import build_encoder
+from harness.encoders.build import build_encoder, clips_like
 from harness.errors import HarnessError
 from harness.jobs import Job, bare_setup
-from harness.memory import SPARE, free_bytes, step_bytes, two_clips
-from harness.protocol import Settings
+from harness.memory import SPARE, free_bytes, step_bytes
+from harness.protocol import Settings, digest
 from harness.starts import pretrains
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Demand:
-    """Memory that one step of a training needs, in bytes, and the setting that lowers it."""
+    """Memory that the encoders of a training need for a step, in bytes, and the setting that lowers it. Heads and
+    losses come on top; beside encoders that are trained they are small."""
 
     what: str
     needed: int
@@ -56,18 +58,22 @@ def require(demanded: list[Demand], benchmark: Benchmark) -> None:
 
 
 def _of_job(benchmark: Benchmark, job: Job) -> dict[str, Callable[[], Demand]]:
-    settings, start = job.settings, job.start
-    found: dict[str, Callable[[], Demand]] = {}
-    if start.network is not None and not benchmark.pretrainer.done(start, job.seed):
-        found[f"pretraining {start.id(0)}"] = lambda: _pretraining(benchmark, job)
+    settings, found = job.settings, dict[str, Callable[[], Demand]]()
+    kinds = f"{settings.encoder} {settings.video_encoder!r} {settings.sensor_encoder!r} {settings.transformer!r}"
+    for each in [job, *([job.search] if job.search else [])]:
+        if each.start.network is not None and not benchmark.pretrainer.done(each.start, each.seed):
+            found[f"pretraining {digest(each.start.protocol)}"] = partial(_pretraining, benchmark, each)
     if job.method.needs.outputs and settings.initialisation == "shared":
         for modality in job.row.modalities:
-            key = f"encoder {modality} {settings.encoder} {settings.encoder_training!r} {settings.input!r}"
-            found[key] = lambda modality=modality: _encoder(benchmark, settings, modality)  # type: ignore[misc]
-    if job.regime == "tuned":  # heads differ little in memory, and much in number
-        own = f"{job.label} {job.method_settings}" if pretrains(job.method) else ""
-        seen = f"{job.row.modalities} {settings.encoder} {settings.video_encoder!r} {settings.input!r}"
-        found[f"tuned {seen} {settings.tuning!r} {own}"] = lambda: _tuned(benchmark, job)
+            name = benchmark.shared.name(settings, modality, job.seed, job.regimen, job.encoder_start)
+            if not benchmark.shared.path(name).is_file():
+                key = f"encoder {modality} {kinds} {settings.encoder_training!r} {settings.input!r}"
+                found[key] = partial(_encoder, benchmark, settings, modality)
+    if job.regime == "tuned":  # heads on shared encoders differ little in memory, and much in number
+        own = f"{job.label} {job.method_settings}" if pretrains(job.method) or not job.method.needs.outputs else ""
+        found[f"tuned {job.row.modalities} {kinds} {settings.tuning!r} {settings.input!r} {own}"] = partial(
+            _tuned, benchmark, job
+        )
     return found
 
 
@@ -79,7 +85,7 @@ def _pretraining(benchmark: Benchmark, job: Job) -> Demand:
     def forward(twin: Any, clips: Clips) -> Tensor:
         return torch.stack(list(twin(clips, torch.rand(len(clips), network.draws, device="meta")).values())).sum()
 
-    needed = _step(benchmark, network, forward, settings, batch)
+    needed = _step(benchmark, network, forward, settings, network.modalities, batch)
     return Demand(f"{job.start.name}'s pre-training", needed, f"Lower pretraining.batch, now {batch}.")
 
 
@@ -87,7 +93,12 @@ def _encoder(benchmark: Benchmark, settings: Settings, modality: str) -> Demand:
     encoder: Encoder = build_encoder(modality, settings, tuple(benchmark.task.store.sensors), 0)
     count = clips_at_a_time(settings, settings.encoder_training)
     needed = _step(
-        benchmark, encoder, lambda twin, clips: twin(clips, ("vector",))["vector"].float().sum(), settings, count
+        benchmark,
+        encoder,
+        lambda twin, clips: twin(clips, ("vector",))["vector"].float().sum(),
+        settings,
+        (modality,),
+        count,
     )
     return Demand(f"the shared {modality} encoder", needed, _lower("encoder_training", count))
 
@@ -95,10 +106,11 @@ def _encoder(benchmark: Benchmark, settings: Settings, modality: str) -> Demand:
 def _tuned(benchmark: Benchmark, job: Job) -> Demand:
     settings, what = job.settings, f"row {job.title}"
     sensors = tuple(benchmark.task.store.sensors)
-    encoders: dict[str, Encoder] = {name: build_encoder(name, settings, sensors, 0) for name in job.row.modalities}
+    names = job.row.modalities if job.method.needs.outputs else ()
+    encoders: dict[str, Encoder] = {name: build_encoder(name, settings, sensors, 0) for name in names}
     bare = bare_setup(benchmark.task, job.row, job.regimen)
     try:
-        method = job.method(replace(bare, encoders=encoders if job.method.needs.outputs else {}), **job.method_settings)
+        method = job.method(replace(bare, encoders=encoders), **job.method_settings)
     except NotApplicable:
         return Demand(what, 0, "")
 
@@ -107,14 +119,23 @@ def _tuned(benchmark: Benchmark, job: Job) -> Demand:
         return torch.stack(leaves or [torch.zeros((), device="meta")]).sum()
 
     count = clips_at_a_time(settings, settings.tuning)
-    return Demand(what, _step(benchmark, method, forward, settings, count), _lower("tuning", count))
+    return Demand(what, _step(benchmark, method, forward, settings, job.row.modalities, count), _lower("tuning", count))
 
 
 def _step(
-    benchmark: Benchmark, network: nn.Module, forward: Callable[[Any, Clips], Tensor], settings: Settings, count: int
+    benchmark: Benchmark,
+    network: nn.Module,
+    forward: Callable[[Any, Clips], Tensor],
+    settings: Settings,
+    modalities: tuple[str, ...],
+    count: int,
 ) -> int:
-    clips = two_clips(settings, tuple(benchmark.task.store.sensors))
-    return step_bytes(network, forward, clips, count, benchmark.device)
+    """Bytes; 0, which refuses nothing, for a plugin that cannot run on shapes alone because it looks at values."""
+    clips = clips_like(settings, modalities, tuple(benchmark.task.store.sensors), 2)
+    try:
+        return step_bytes(network, forward, clips, count, benchmark.device)
+    except Exception:
+        return 0
 
 
 def clips_at_a_time(settings: Settings, budget: Budget) -> int:

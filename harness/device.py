@@ -60,3 +60,9 @@ def peak_memory(device: Device) -> int:
     if device.torch.type == "cuda":
         return torch.cuda.max_memory_allocated(device.torch)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def forget_peak_memory(device: Device) -> None:
+    """Count from now on, where the device can."""
+    if device.torch.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device.torch)

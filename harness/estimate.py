@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from harness.api import Clips, Encoder
+from harness.api import Clips, Encoder, NotApplicable
 from harness.budget import Budget
 from harness.data.store import MANIFEST, expected_bytes
 from harness.demand import Demand, demands
 from harness.device import Device
-from harness.encoders.build import build_encoder
-from harness.jobs import Job
+from harness.encoders.build import build_encoder, clips_like
+from harness.jobs import Job, bare_setup
 from harness.protocol import Settings, digest
+from harness.starts import pretrains
 
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
@@ -89,6 +90,8 @@ def estimate(benchmark: Benchmark, demanded: list[Demand] | None = None) -> Cost
             speed[kind] = pretraining_rate(job, tuple(task.store.sensors), benchmark.device)
             rates.append(f"{job.start.name}'s pre-training {speed[kind]:.{2 * (speed[kind] < 10)}f} clips/s")
         seconds, clips = seconds + passes / speed[kind], clips + passes
+    own_seconds, own_clips, own_rates = _own_networks(benchmark, todo, searches)
+    seconds, clips, rates = seconds + own_seconds, clips + own_clips, rates + own_rates
     most = next(iter(demands(benchmark) if demanded is None else demanded), None)
     return Cost(
         seconds / 3600,
@@ -104,12 +107,64 @@ def estimate(benchmark: Benchmark, demanded: list[Demand] | None = None) -> Cost
 
 def _pretrainings(benchmark: Benchmark, todo: list[Job]) -> list[Job]:
     """One job for each pre-training that is still to be done."""
+    wanted = [each for job in todo for each in ((job, job.search) if job.search else (job,))]
     missing = {
         job.start.id(job.seed): job
-        for job in todo
+        for job in wanted
         if job.start.network is not None and not benchmark.pretrainer.done(job.start, job.seed)
     }
     return list(missing.values())
+
+
+def _own_networks(benchmark: Benchmark, todo: list[Job], searches: dict[str, Job]) -> tuple[float, int, list[str]]:
+    """Seconds, clips and rates of networks that are methods' own, such as the prior of Mu-MAE."""
+    task, seconds, clips, rates = benchmark.task, 0.0, 0, dict[str, tuple[float, float]]()
+    sensors, told = tuple(task.store.sensors), list[str]()
+    validation, novel = len(task.role_rows("validation")), len(task.role_rows("novel"))
+    for job in todo:
+        if not pretrains(job.method) or job.budget is None:
+            continue
+        kind = f"{job.label} {job.row.modalities} {job.settings.transformer!r} {job.settings.input!r}"
+        if kind not in rates:
+            rates[kind] = _own_rates(benchmark, job, sensors)
+            told.append(f"{job.label}'s own network on {job.row.modality_label} {rates[kind][0]:.0f} clips/s")
+        tries = len(searches[job.search.row_id].budget.search) - 1 if _searched(job, searches) else 0  # type: ignore[union-attr]
+        trained = (1 + tries) * training_clips(job.settings, job.budget) if job.regime == "tuned" else 0
+        looks = (1 + tries) * validation * job.budget.looks if job.regime == "tuned" else len(task.clips)
+        seconds += trained / rates[kind][0] + (looks + novel) / rates[kind][1]
+        clips += trained + looks + novel
+    return seconds, clips, told
+
+
+def _searched(job: Job, searches: dict[str, Job]) -> bool:
+    """Whether the search of a job's row is to be done with this very job."""
+    return job.search is not None and job.search.row_id in searches and job.id == job.search.id
+
+
+def _own_rates(benchmark: Benchmark, job: Job, sensors: tuple[str, ...]) -> tuple[float, float]:
+    """Clips per second of a method's own networks: trained, and merely encoded."""
+    device, names = benchmark.device, job.row.modalities if job.method.needs.outputs else ()
+    encoders: dict[str, Encoder] = {name: build_encoder(name, job.settings, sensors, 0) for name in names}
+    try:
+        setup = replace(bare_setup(benchmark.task, job.row, job.regimen), encoders=encoders)
+        method = job.method(setup, **job.method_settings).to(device.torch)
+    except NotApplicable:
+        return float("inf"), float("inf")
+    clips = clips_like(job.settings, job.row.modalities, sensors, BATCH, torch.rand).to(device.torch)
+
+    def step(count: int, train: bool) -> float:
+        started = time.perf_counter()
+        with torch.set_grad_enabled(train), device.autocast():
+            leaves = [
+                value.float().sum() for value in method.encode_own(clips[:count]).values() if value.is_floating_point()
+            ]
+        if train:
+            torch.stack(leaves).sum().backward()
+        if device.torch.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    return _settled(lambda count: step(count, True)), _settled(lambda count: step(count, False))
 
 
 def pretraining_rate(job: Job, sensors: tuple[str, ...], device: Device) -> float:
@@ -119,7 +174,7 @@ def pretraining_rate(job: Job, sensors: tuple[str, ...], device: Device) -> floa
     network = method.pretraining(setup, **settings)
     assert network is not None
     network = network.to(device.torch)
-    clips = random_clips(job.settings, sensors).to(device.torch)
+    clips = clips_like(job.settings, network.modalities, sensors, BATCH, torch.rand).to(device.torch)
     draws = torch.rand(BATCH, network.draws, device=device.torch)
 
     def step(count: int) -> float:
@@ -169,26 +224,17 @@ def _work(benchmark: Benchmark, modality: str, jobs: list[Job], searches: dict[s
 def measured_rates(modality: str, settings: Settings, sensors: tuple[str, ...], device: Device) -> tuple[float, float]:
     """Clips per second of one encoder: trained, and merely encoded."""
     encoder = build_encoder(modality, settings, sensors, 0).to(device.torch)
-    clips = random_clips(settings, sensors).to(device.torch)
+    clips = clips_like(settings, (modality,), sensors, BATCH, torch.rand).to(device.torch)
     return (
         _settled(lambda count: _seconds(encoder, clips[:count], device, True)),
         _settled(lambda count: _seconds(encoder, clips[:count], device, False)),
     )
 
 
-def random_clips(settings: Settings, sensors: tuple[str, ...]) -> Clips:
-    """A batch of the settings' shapes."""
-    spec = settings.input
-    return Clips(
-        torch.rand(BATCH, spec.frames, 3, spec.size, spec.size),
-        {name: torch.rand(BATCH, spec.sensor_length, 3) for name in sensors},
-        {name: torch.ones(BATCH, spec.sensor_length, dtype=torch.bool) for name in sensors},
-        {name: torch.ones(BATCH, dtype=torch.bool) for name in ("video", "sensors", *sensors)},
-    )
-
-
 def _settled(seconds: Callable[[int], float]) -> float:
-    """Clips per second of work on so many clips; from a single one where that alone takes long."""
+    """Clips per second of work on so many clips, reading them not included; from a single one where that alone takes
+    long."""
+    seconds(1)  # the first pass of all pays for the device's set-up
     alone = seconds(1)
     if alone > PATIENCE:
         return 1 / alone

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
+import torch
+
 from harness.api import FewShotMethod, NotApplicable, Setup
 from harness.budget import Budget
+from harness.encoders.build import transformer_spec
 from harness.errors import HarnessError
 from harness.protocol import (
     HEADLINE_REGIMEN,
@@ -22,7 +26,7 @@ from harness.protocol import (
     weights_of,
 )
 from harness.registry import check_settings, load_method, method_label, method_source
-from harness.starts import Start, clip_shape, pretrains, start_of, transformer_spec
+from harness.starts import Start, clip_shape, pretrains, start_of
 from harness.task import Task
 
 
@@ -72,7 +76,8 @@ class Job:
     @property
     def title(self) -> str:
         """For a reader who watches the run."""
-        start = f", start {self.start.name}" if self.start.protocol or self.row.encoder == "transformer" else ""
+        told = self.start.protocol or self.settings.encoder == "transformer"
+        start = f", start {self.start.name}" if told else ""
         return f"{self.name}, {self.row.modality_label}, {self.regime}{start}"
 
     @property
@@ -106,25 +111,31 @@ def plan_jobs(task: Task, precision: str) -> list[Job]:
     regimens = {regimen_of(suite): None for suite in settings.suites}
     common = task.common_digests(precision)
     jobs: dict[str, Job] = {}
+    starts: dict[str, Start] = {}  # by row and regimen: none depends on the seed
     for seed in settings.seeds:
         for row in settings.rows:
             for regimen in regimens:
-                job = _job(task, row, seed, regimen, common)
+                job = _job(task, row, seed, regimen, common, starts)
                 if job.regime == "untrained" and seed != settings.seeds[0]:
                     continue  # nothing of it depends on the seed
                 if job.budget is not None and job.budget.search:
-                    job = replace(job, search=_job(task, row, SEARCH_SEED, HEADLINE_REGIMEN, common))
+                    job = replace(job, search=_job(task, row, SEARCH_SEED, HEADLINE_REGIMEN, common, starts))
                 jobs.setdefault(job.id, job)
     return list(jobs.values())
 
 
-def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, str]) -> Job:
+def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, str], starts: dict[str, Start]) -> Job:
     settings = task.settings.for_row(row)
     method = load_method(row.method)
     chosen = check_settings(method, row.settings, where=f"row {row.method}")
     trained, shared = has_parameters(method, row, regimen, task, chosen), bool(method.needs.outputs)
-    start = start_of(task, row, settings, regimen, common, chosen)
+    key = f"{row!r} {regimen.name}"
+    if key not in starts:
+        starts[key] = start_of(task, row, settings, regimen, common, chosen)
+    start = starts[key]
     if start.name == LONGER:
+        if settings.initialisation != "shared":
+            raise HarnessError("there is no training of shared encoders to prolong.", where=f"row {row.method}")
         settings = _longer(settings, len(task.role_rows(regimen.classes)))
     if trained and not shared and pretrains(method) and row.regime == "frozen" and start.protocol is None:
         raise HarnessError(
@@ -142,7 +153,15 @@ def _job(task: Task, row: Row, seed: int, regimen: Regimen, common: dict[str, st
                     where=f"row {row.method}",
                     remedy='Name its weights, or choose regime = "tuned" or initialisation = "shared".',
                 )
-    protocol = training_protocol(settings, row, regimen, common, shared=shared, start=start.in_protocol)
+    protocol = training_protocol(
+        settings,
+        row,
+        regimen,
+        common,
+        shared=shared,
+        start=start.in_protocol,
+        own_transformer=pretrains(method) and settings.encoder == "default" and start.network is None,
+    )
     if not trained:
         kept = ("code", *common, "input", "store", "modalities")
         protocol = {name: protocol[name] for name in kept} | {"training": None}
@@ -177,7 +196,8 @@ def has_parameters(
     if method.needs.outputs:
         return True
     try:
-        return any(True for _ in method(bare_setup(task, row, regimen), **settings).parameters())
+        with torch.device("meta") if pretrains(method) else nullcontext():  # large ones take a while to fill
+            return any(True for _ in method(bare_setup(task, row, regimen), **settings).parameters())
     except NotApplicable:
         return False
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.api import Clips
 from harness.device import Device
 from harness.encoders.backbone import on_meta
-from harness.protocol import Settings
 
 STATE = 16  # bytes of a parameter in training: itself, its gradient and AdamW's two averages, float32
 HALF = 0.6  # of activations under bfloat16: norms and losses stay in float32
@@ -25,6 +26,7 @@ def step_bytes(
     """Bytes of parameters, their optimiser's state, and everything that backward needs, for ``count`` clips at a time.
 
     The forward pass runs on the meta device, where tensors have shapes and no values; what autograd keeps is added up.
+    Attention counts as its fused kernels do, although the meta device has none.
 
     Args:
         forward: from the network and clips to a loss.
@@ -41,12 +43,32 @@ def step_bytes(
             kept.setdefault(value.untyped_storage()._cdata, value)
         return value
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+    fused = patch.object(F, "scaled_dot_product_attention", _attention)
+    with fused, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
         loss = forward(twin, clips.to("meta"))
     activations = sum(value.untyped_storage().nbytes() for value in kept.values()) / len(clips)
     del loss
     parameters = sum(parameter.numel() for parameter in twin.parameters())
     return int(STATE * parameters + count * activations * (HALF if device.precision == "bfloat16" else 1.0))
+
+
+class _FusedAttention(torch.autograd.Function):
+    """What a fused kernel keeps for backward: its inputs and its output, and no matrix of weights."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        found = query.new_empty((*query.shape[:-1], value.shape[-1]))
+        ctx.save_for_backward(query, key, value, found)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        return tuple(torch.empty_like(value) for value in ctx.saved_tensors[:3])
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object) -> Tensor:
+    found: Tensor = _FusedAttention.apply(query, key, value)  # type: ignore[no-untyped-call]
+    return found
 
 
 def free_bytes(device: Device) -> int | None:
@@ -59,14 +81,3 @@ def free_bytes(device: Device) -> int | None:
         return None
     found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
     return found[0] if found else None
-
-
-def two_clips(settings: Settings, sensors: tuple[str, ...]) -> Clips:
-    """Clips of the settings' shapes."""
-    spec = settings.input
-    return Clips(
-        torch.zeros(2, spec.frames, 3, spec.size, spec.size),
-        {name: torch.zeros(2, spec.sensor_length, 3) for name in sensors},
-        {name: torch.ones(2, spec.sensor_length, dtype=torch.bool) for name in sensors},
-        dict.fromkeys(("video", "sensors", *sensors), torch.ones(2, dtype=torch.bool)),
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from harness.api import Pretraining
-from harness.device import Device, peak_memory
+from harness.device import Device, forget_peak_memory, peak_memory
 from harness.encoders.build import seeded, state_digest
 from harness.input import ClipSource
 from harness.progress import Watcher
@@ -93,13 +93,14 @@ class Pretrainer:
         done = self.done(start, seed)
         path = self.path(name)
         state_file = path.with_suffix(".state")
-        if not done and self.force and name not in self._fresh:
-            state_file.unlink(missing_ok=True)
-        self._fresh.add(name)
         if done:
             load_weights(path, network)
             return network
+        if self.force:
+            for old in (state_file, path):  # should it fail now, nothing of before takes its place
+                old.unlink(missing_ok=True)
         self._train(network, start, own, name, state_file)
+        self._fresh.add(name)
         return network.cpu()
 
     def _train(self, network: Pretraining, start: Start, seed: int, name: str, state_file: Path) -> None:
@@ -107,6 +108,7 @@ class Pretrainer:
         assert settings is not None
         budget, rows = settings.pretraining, task.role_rows(start.role)
         source = ClipSource(task.store, settings.input, network.modalities)
+        forget_peak_memory(self.device)
         trained = run_pretraining(
             network.to(self.device.torch),
             budget,

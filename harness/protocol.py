@@ -125,8 +125,10 @@ class Row(_Frozen):
     method: str
     modalities: tuple[Modality, ...]
     regime: Literal["frozen", "tuned"] = Field("frozen", description="shared encoders frozen, or trained with the head")
-    encoder: Literal["default", "transformer"] = Field(
-        "default", description="shared encoders: video_encoder and sensor_encoder, or the transformer of `transformer`"
+    encoder: Literal["default", "transformer"] | None = Field(
+        None,
+        description="shared encoders: video_encoder and sensor_encoder, or the transformer of `transformer`; none: as "
+        "the run has it",
     )
     initialisation: str = Field(
         SCRATCH,
@@ -256,7 +258,7 @@ class Settings(_Frozen):
             HarnessError: an unknown setting (with the nearest right name), a wrong value, or a setting that is the
                 same for all rows of a run; the row is named.
         """
-        own = self if row.encoder == self.encoder else self.model_copy(update={"encoder": "transformer"})
+        own = self if row.encoder is None else self.model_copy(update={"encoder": row.encoder})
         if not row.changes:
             return own
         where = f"{where}{', ' * bool(where)}row {row.method}"
@@ -391,6 +393,7 @@ def training_protocol(
     *,
     shared: bool,
     start: dict[str, Any] | None = None,
+    own_transformer: bool = False,
 ) -> dict[str, Any]:
     """What must be equal for a matched ranking: everything about training but the method itself and the seed.
 
@@ -398,6 +401,7 @@ def training_protocol(
         common: digests of data, split and val suite, and the precision.
         shared: whether the method works on the shared encoders, or has its own from scratch.
         start: the pre-training or the file that transformers start from; empty or None from scratch.
+        own_transformer: the method has one, which nothing else here describes.
     """
     initialisation = INITIALISATIONS[settings.initialisation] if shared else "from scratch"
     if row.initialisation != SCRATCH:
@@ -427,6 +431,7 @@ def training_protocol(
         "training": settings.budget(row.regime).model_dump(),
         "way": settings.way,
         "shot": settings.shot,
+        **({"transformer": settings.transformer.model_dump()} if own_transformer else {}),
         **(start or {}),
     }
 

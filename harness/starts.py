@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.api import ClipShape, FewShotMethod, NotApplicable, Pretraining, Setup, TransformerSpec
+from harness.api import ClipShape, FewShotMethod, NotApplicable, Pretraining, Setup
+from harness.encoders.build import transformer_spec
 from harness.encoders.starts import read_states
 from harness.encoders.weights import ARCHIVES
 from harness.errors import HarnessError, nearest
@@ -171,7 +172,3 @@ def require_modality(start: Start, modalities: tuple[str, ...]) -> None:
 
 def clip_shape(settings: Settings) -> ClipShape:
     return ClipShape(settings.input.frames, settings.input.size, settings.input.sensor_length)
-
-
-def transformer_spec(settings: Settings) -> TransformerSpec:
-    return TransformerSpec(**settings.transformer.model_dump())

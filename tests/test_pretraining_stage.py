@@ -238,3 +238,61 @@ def test_a_method_without_a_state_for_its_modalities_is_not_applicable() -> None
     require_modality(Start(), ("sensors",))
     with pytest.raises(NotApplicable):
         require_modality(Start("videomae", {}, ("video",)), ("sensors",))
+
+
+PLUGIN = """
+from harness.api import Clips, Features, FewShotMethod, Needs
+from torch import Tensor, nn
+import torch
+
+class Looks(FewShotMethod):
+    needs = Needs(outputs=(), modalities=("sensors",))
+    def __init__(self, setup) -> None:
+        super().__init__(setup)
+        self.scale = nn.Parameter(torch.ones(()))
+    def encode(self, clips: Clips) -> Features:
+        assert clips.video is None, "nobody declared it"
+        assert bool(clips.present["sensors"].any()), "values are looked at"
+        return {"vector": torch.stack(list(clips.sensors.values()), dim=1).flatten(1) * self.scale}
+    def score(self, support: Features, query: Features) -> Tensor:
+        return -torch.cdist(query["vector"], support["vector"].mean(dim=2))
+"""
+
+
+def test_a_plugin_that_looks_at_values_is_not_stopped_by_the_check_of_memory(store: Store, tmp_path: Path) -> None:
+    plugin = tmp_path / "looks.py"
+    plugin.write_text(PLUGIN)
+    run = benchmark(store, tmp_path / "out", rows=[{"method": str(plugin), "modalities": SENSORS}])
+    demanded = demand.demands(run)
+    assert [each.needed for each in demanded] == [0], "unknown: nothing is refused"
+    demand.require(demanded, run)
+    run.run()
+    assert len(trainings(tmp_path / "out")) == 1
+
+
+@pytest.mark.parametrize("initialisation", ["scratch", "mu_mae"])
+def test_the_size_of_a_transformer_is_part_of_every_row_that_has_one(
+    store: Store, tmp_path: Path, initialisation: str
+) -> None:
+    found = {
+        benchmark(
+            store, tmp_path, rows=[given], transformer={"size": size, "patch": 6, "tubelet": 1, "sensor_tokens": 4}
+        )
+        .jobs[0]
+        .id
+        for size in ("micro", "tiny")
+        for given in (
+            row("mu_mae", VIDEO, initialisation),
+            row("mu_mae", VIDEO, initialisation, encoder="transformer"),
+            row("videomae", VIDEO, initialisation, regime="tuned"),
+        )
+    }
+    assert len(found) == 6
+
+
+def test_nothing_is_trained_longer_where_nothing_shared_is_trained(store: Store, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"recipe": "published", "initialisation": "fresh"}
+    with pytest.raises(HarnessError, match="no training of shared encoders to prolong"):
+        benchmark(store, tmp_path, rows=[transformer(VIDEO, "longer") | {"regime": "tuned"}], **changes)
+    with pytest.raises(HarnessError, match="no shared encoder to train longer"):
+        benchmark(store, tmp_path, rows=[row("videomae", VIDEO, "longer", regime="tuned")])

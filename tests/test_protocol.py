@@ -319,7 +319,11 @@ def test_every_shipped_preset_parses_with_all_its_rows() -> None:
 def test_the_published_preset_has_each_papers_own_settings() -> None:
     settings = load_settings("published")
     rows = {(row.method, row.settings.get("classifier")): (row, settings.for_row(row)) for row in settings.rows}
-    assert {method for method, _ in rows} == {"trx", "can", "mastaf", "cnaps", "protonet", "random"}
+    papers = {"trx", "can", "mastaf", "cnaps", "protonet", "mu_mae", "videomae"}
+    assert {method for method, _ in rows} == {*papers, "random"}
+    assert [row.initialisation for row in settings.rows if row.method == "mu_mae"] == ["mu_mae", "scratch"]
+    mu_mae = next(settings.for_row(row) for row in settings.rows if row.initialisation == "mu_mae")
+    assert (mu_mae.input.frames, mu_mae.transformer.size, mu_mae.pretraining.epochs) == (16, "base", 801)
     trx, can, mastaf = (rows[name, None][1] for name in ("trx", "can", "mastaf"))
     assert (trx.video_encoder.name, trx.input.frames, trx.input.size, trx.video_encoder.pixel_norm) == (
         "resnet50", 8, 224, "none",

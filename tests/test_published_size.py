@@ -8,26 +8,19 @@ import pytest
 import torch
 
 from harness.api import Clips, Encoder, FewShotMethod, Setup, Targets
-from harness.encoders.build import build_encoder, seeded
+from harness.encoders.build import build_encoder, clips_like, seeded, transformer_spec
 from harness.protocol import Row, Settings, load_settings
 from harness.registry import check_settings, load_method
-from harness.starts import clip_shape, pretrains, transformer_spec
+from harness.starts import clip_shape, pretrains
 
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
 WAY, BASE_CLASSES = 2, 18
 ROWS = [row for row in load_settings("published").rows if row.method != "random"]
 
 
-def clips_of(settings: Settings, count: int) -> Clips:
+def clips_of(row: Row, settings: Settings, count: int) -> Clips:
     """Noise of the row's shapes."""
-    spec, random = settings.input, torch.Generator().manual_seed(0)
-    samples = {name: torch.randn(count, spec.sensor_length, 3, generator=random) for name in SENSORS}
-    return Clips(
-        torch.rand(count, spec.frames, 3, spec.size, spec.size, generator=random),
-        samples,
-        {name: torch.ones(count, spec.sensor_length, dtype=torch.bool) for name in SENSORS},
-        dict.fromkeys(("video", "sensors", *SENSORS), torch.ones(count, dtype=torch.bool)),
-    )
+    return clips_like(settings, row.modalities, SENSORS, count, torch.rand)
 
 
 def bare(row: Row, settings: Settings) -> Setup:
@@ -45,7 +38,7 @@ def test_a_step_of_every_published_recipe(row: Row) -> None:
             encoders[modality] = build_encoder(modality, settings, SENSORS, 0).requires_grad_(row.regime == "tuned")
         own = check_settings(kind, row.settings, where="published")
         method: FewShotMethod = kind(replace(bare(row, settings), encoders=encoders), **own).train()
-        features = method.embed(method.encode(clips_of(settings, 2 * WAY)))
+        features = method.embed(method.encode(clips_of(row, settings, 2 * WAY)))
         support = {name: value[None, :WAY].unsqueeze(2) for name, value in features.items()}
         query = {name: value[None, WAY:] for name, value in features.items()}
         label = torch.arange(WAY)[None]
@@ -67,7 +60,7 @@ def test_a_step_of_every_published_pretraining(row: Row) -> None:
     with seeded("published size"):
         network = kind.pretraining(bare(row, settings), **check_settings(kind, row.settings, where="published"))
         assert network is not None
-        terms = network(clips_of(settings, 1), torch.rand(1, network.draws))
+        terms = network(clips_of(row, settings, 1), torch.rand(1, network.draws))
         torch.stack(list(terms.values())).sum().backward()
     assert sum(value.numel() for value in network.parameters()) > 90e6, "ViT-B and its decoders"
     assert all(value.grad is not None and value.grad.isfinite().all() for value in network.parameters())

@@ -85,7 +85,11 @@ def command(
         )
     if force:
         replaced = sum(len(benchmark.todo(job)) for job in benchmark.jobs)
-        console.print(f"--force: up to {replaced} evaluation records in {folder} will be replaced", soft_wrap=True)
+        again = {job.start.id(job.seed) for job in benchmark.jobs if job.start.network is not None}
+        told = f", and these pre-trainings are done again: {', '.join(sorted(again))}" if again else ""
+        console.print(
+            f"--force: up to {replaced} evaluation records in {folder} will be replaced{told}", soft_wrap=True
+        )
     _expect(benchmark, console)
     benchmark.run()
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.api import Clips, Encoder, TransformerSpec
 from harness.encoders.backbone import on_meta
@@ -43,7 +43,7 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
 def _encoder(modality: str, settings: Settings, sensors: tuple[str, ...]) -> Encoder:
     clip = settings.input
     if settings.encoder == "transformer":
-        spec = TransformerSpec(**settings.transformer.model_dump())
+        spec = transformer_spec(settings)
         if modality == "video":
             return video_transformer(spec, clip.frames, clip.size, settings.video_encoder)
         return sensor_transformer(spec, sensors, clip.sensor_length, settings.sensor_encoder.segments)
@@ -57,15 +57,36 @@ def output_shapes(
     encoder: Encoder, settings: Settings, sensors: tuple[str, ...], outputs: tuple[str, ...]
 ) -> dict[str, tuple[int, ...]]:
     """Shapes of a clip's outputs, from shapes alone: nothing is computed."""
-    spec = settings.input
-    clip = Clips(
-        torch.zeros(1, spec.frames, 3, spec.size, spec.size) if encoder.modality == "video" else None,
-        {name: torch.zeros(1, spec.sensor_length, 3) for name in sensors},
-        {name: torch.ones(1, spec.sensor_length, dtype=torch.bool) for name in sensors},
-        dict.fromkeys(("video", "sensors", *sensors), torch.ones(1, dtype=torch.bool)),
-    )
-    found = on_meta(encoder)(clip.to("meta"), outputs)
+    clip = clips_like(settings, (encoder.modality,), sensors, 1).to("meta")
+    found = on_meta(encoder)(clip, outputs)
     return {name: tuple(found[name].shape[1:]) for name in outputs}
+
+
+def clips_like(
+    settings: Settings,
+    modalities: tuple[str, ...],
+    sensors: tuple[str, ...],
+    count: int,
+    make: Callable[..., Tensor] = torch.zeros,
+) -> Clips:
+    """Complete clips of the settings' shapes, with the given modalities alone, as the harness loads them.
+
+    Args:
+        make: their values, from a shape: zeros, or ``torch.rand``.
+    """
+    spec = settings.input
+    known = sensors if "sensors" in modalities else ()
+    return Clips(
+        make(count, spec.frames, 3, spec.size, spec.size) if "video" in modalities else None,
+        {name: make(count, spec.sensor_length, 3) for name in known},
+        {name: torch.ones(count, spec.sensor_length, dtype=torch.bool) for name in known},
+        dict.fromkeys((*modalities, *known), torch.ones(count, dtype=torch.bool)),
+    )
+
+
+def transformer_spec(settings: Settings) -> TransformerSpec:
+    """The run's transformer as methods and encoders are told of it."""
+    return TransformerSpec(**settings.transformer.model_dump())
 
 
 def state_digest(module: nn.Module) -> str:

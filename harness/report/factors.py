@@ -18,10 +18,11 @@ ENCODERS = {
     "own": "own = the method reads clips itself",
 }
 STARTS = {
-    starts.SCRATCH: "scratch = values drawn at random",
+    starts.SCRATCH: "scratch = values drawn at random; where encoders are frozen, a network of the method's own, such "
+    "as the prior of mu_mae, stays as it was drawn",
     starts.LONGER: "longer = scratch too, but the shared encoders were trained for as many more clips as a "
     "pre-training passes, so that as many clips went through them",
-    starts.FILE: "file = released weights, made with other recordings",
+    starts.FILE: "file = released weights, made elsewhere, perhaps from these very recordings, novel classes included",
 }
 PRETRAINED = "the pre-training of that method, which may have seen more than the row does (see Pre-training)"
 PRIOR = " With default encoders it is a prior of the method's own that starts from a pre-training or a file."

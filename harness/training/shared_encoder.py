@@ -64,7 +64,8 @@ class SharedEncoders:
         force: train again what is kept, once.
 
     Attributes:
-        outputs: modality -> outputs that some head of the run wants; clips are encoded once for all of them.
+        outputs: (modality, kind of encoder, start) -> outputs that some head of the run wants; clips are encoded once
+            for all of them.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class SharedEncoders:
     ) -> None:
         self.task, self.folder, self.device, self.watcher, self.curves = task, folder, device, watcher, curves
         self.pretrainer, self.force = pretrainer, force
-        self.outputs: dict[str, frozenset[str]] = {}
+        self.outputs: dict[tuple[str, str, str], frozenset[str]] = {}
         self._fresh: set[Path] = set()
         self._tables: dict[tuple[object, ...], FeatureTable] = {}
 
@@ -93,9 +94,8 @@ class SharedEncoders:
         """
         sensors = tuple(self.task.store.sensors)
         encoder = build_encoder(modality, settings, sensors, seed)
-        if start.of(modality) is not None:
-            start_from(encoder, self.pretrainer.states(start, seed), start.file)
         if settings.initialisation == "fresh":
+            self._start(encoder, start, seed)
             state = state_digest(encoder)
             return encoder, {"initial_state": state, "state": state, "objective": None, "volatile": {}}
         name = self.name(settings, modality, seed, regimen, start)
@@ -107,6 +107,7 @@ class SharedEncoders:
         self._fresh.add(path)
         if path.is_file():
             return encoder, load_weights(path, encoder)
+        self._start(encoder, start, seed)
         initial = state_digest(encoder)
         objective = PrototypeObjective(
             Setup(
@@ -144,6 +145,16 @@ class SharedEncoders:
         save_weights(path, encoder.state_dict(), notes)
         return encoder, notes
 
+    def _start(self, encoder: Encoder, start: Start, seed: int) -> None:
+        if start.of(encoder.modality) is not None:
+            start_from(encoder, self.pretrainer.states(start, seed), start.file)
+
+    def want(self, modalities: tuple[str, ...], settings: Settings, start: Start, outputs: tuple[str, ...]) -> None:
+        """Note which outputs a head will ask for."""
+        for modality in modalities:
+            key = modality, settings.encoder, start.name
+            self.outputs[key] = self.outputs.get(key, frozenset()).union(outputs)
+
     def name(self, settings: Settings, modality: str, seed: int, regimen: Regimen, start: Start) -> str:
         """What tells an encoder from all others; ends in a digest of everything that decides its state."""
         common = self.task.common_digests(self.device.precision)
@@ -165,7 +176,8 @@ class SharedEncoders:
         role: str,
     ) -> FeatureTable:
         """Features of all usable clips of a role, computed once for all heads and suites of a seed."""
-        wanted = tuple(sorted(self.outputs.get(modality, frozenset()).union(outputs)))
+        known = self.outputs.get((modality, settings.encoder, start.name), frozenset())
+        wanted = tuple(sorted(known.union(outputs)))
         key = (self.name(settings, modality, seed, regimen, start), seed, wanted, role)
         if key not in self._tables:
             self._tables = {old: table for old, table in self._tables.items() if old[1] in {seed, SEARCH_SEED}}

@@ -70,7 +70,7 @@ class MultimodalAutoencoder(nn.Module):
 
     Args:
         layout: of the tokens; video alone gives VideoMAE.
-        size: see :data:`harness.encoders.multimodal.SIZES`.
+        size: see :data:`harness.encoders.sizes.SIZES`.
         sensor_weight: of each sensor's error in the loss, where the video's is 1.
     """
 
