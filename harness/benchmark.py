@@ -160,7 +160,7 @@ class Benchmark:
     def _record(
         self, job: Job, method: FewShotMethod, encoders: dict[str, dict[str, Any]], outcome: _Outcome
     ) -> TrainingRecord:
-        task, manifest = self.task, self.task.store.manifest
+        task = self.task
         trained, search = outcome.trained, outcome.search
         files = [weights_of(job.settings, modality) for modality in encoders]
         if job.start.file is not None and job.start.protocol is not None:
@@ -188,14 +188,7 @@ class Benchmark:
             pretraining=self.pretrainer.record_id(job.start, job.seed),
             initialisation=job.start.name,
             encoder=job.settings.encoder,
-            data={
-                "layout": manifest["layout"],
-                "digest": task.data_digest,
-                "split": task.split.name,
-                "split_digest": task.split.digest,
-                "generated": manifest["generated"],
-                **task.completeness(),
-            },
+            data=task.origin(),
             parameters={
                 "total": sum(p.numel() for p in method.parameters()),
                 "trained": sum(p.numel() for p in method.parameters() if p.requires_grad),

@@ -134,7 +134,6 @@ class Pretrainer:
                 note="Level and contrast of each hidden piece are the true ones: only what is in it was predicted.",
             )
         save_weights(self.path(name), network.state_dict(), {"pretraining": name})
-        manifest = task.store.manifest
         assert start.protocol is not None
         self.records.write(
             PretrainingRecord(
@@ -154,14 +153,7 @@ class Pretrainer:
                 losses=trained.losses,
                 state=state_digest(network),
                 picture=picture,
-                data={
-                    "layout": manifest["layout"],
-                    "digest": task.data_digest,
-                    "split": task.split.name,
-                    "split_digest": task.split.digest,
-                    "generated": manifest["generated"],
-                    **task.completeness(),
-                },
+                data=task.origin(),
                 provenance=provenance(self.device.describe()),
                 volatile={
                     "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -94,6 +94,18 @@ class Task:
             "complete": bool((rows >= 0).all()) and not any(manifest["performances_without"].values()),
         }
 
+    def origin(self) -> dict[str, Any]:
+        """The ``data`` part of records: what was recorded, how it is split, and what is missing of it."""
+        manifest = self.store.manifest
+        return {
+            "layout": manifest["layout"],
+            "digest": self.data_digest,
+            "split": self.split.name,
+            "split_digest": self.split.digest,
+            "generated": manifest["generated"],
+            **self.completeness(),
+        }
+
     def has(self, modality: str) -> bool:
         """Whether any usable clip has a modality."""
         if modality == "video":
