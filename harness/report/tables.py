@@ -131,7 +131,7 @@ def build(loaded: Loaded) -> Report:
     known = {scored.training.id for scored in loaded.scored}
     unscored = tuple(training.id for training in loaded.trainings if training.id not in known)
     pretrainings = sorted(loaded.pretrainings, key=lambda each: (each.method, each.modalities, each.seed, each.id))
-    return Report(suites, loaded.skipped, loaded.trainings, unscored, tuple(pretrainings))
+    return Report(suites, _each_once(loaded.skipped), loaded.trainings, unscored, tuple(pretrainings))
 
 
 def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
@@ -233,6 +233,11 @@ def _told_apart(sections: Sequence[Section]) -> tuple[Section, ...]:
         heading = "; ".join([section.heading, *(f"{name} {own.get(name, words.MISSING)}" for name in names)])
         told.append(replace(section, heading=heading))
     return tuple(told)
+
+
+def _each_once(skipped: Iterable[SkippedRecord]) -> tuple[SkippedRecord, ...]:
+    """A row that does not apply is recorded for every seed, and for the same reason."""
+    return tuple({(each.method, each.modalities, each.regime, each.reason): each for each in skipped}.values())
 
 
 def chance_p(interval: Interval, chance: float) -> float:

@@ -324,3 +324,11 @@ def test_the_log_of_looks_is_checked(tmp_path: Path) -> None:
         stream.write("{}\n")
     with pytest.raises(HarnessError, match="line 2"):
         read_report(tmp_path)
+
+
+def test_a_row_that_does_not_apply_is_told_once_for_all_its_seeds(tmp_path: Path) -> None:
+    add_seeds(tmp_path, "m", [[1, 0.5]])
+    common = {"volatile": {}, "method": "m", "modalities": ("sensors",), "regime": "frozen"}
+    for name, reason in (("s0", "needs video"), ("s1", "needs video"), ("other", "needs a map")):
+        RecordFolder(tmp_path).write(SkippedRecord.model_validate({**common, "id": name, "reason": reason}))
+    assert sorted(each.reason for each in read_report(tmp_path).skipped) == ["needs a map", "needs video"]
