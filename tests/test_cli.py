@@ -84,7 +84,7 @@ def test_the_main_job_from_recordings_to_report(recordings: Path, split_file: Pa
     ]
     plan = oneshot(*common, *settings, "--dry-run")
     assert plan.exit_code == 0, plan.output
-    assert "test accesses: 102" in plan.output
+    assert "test accesses: 98" in plan.output
     assert not (tmp_path / "out").exists(), "a dry run writes nothing"
     assert not (tmp_path / "store").exists()
 
@@ -93,7 +93,7 @@ def test_the_main_job_from_recordings_to_report(recordings: Path, split_file: Pa
     report = (tmp_path / "out" / "report.md").read_bytes()
     assert b"Generated data" in report
     accesses = (tmp_path / "out" / "records" / "test_access.jsonl").read_text()
-    assert len(accesses.splitlines()) == 92, "all but the five rows that do not apply"
+    assert len(accesses.splitlines()) == 88, "all but the five rows that do not apply"
 
     again = oneshot(*common, *settings)
     assert again.exit_code == 0
