@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,9 @@ from harness.encoders.build import build_encoder, clips_like, seeded, transforme
 from harness.protocol import Row, Settings, load_settings
 from harness.registry import check_settings, load_method
 from harness.starts import clip_shape, pretrains
+from harness.training.batches import EpisodeBatch
+from harness.training.gradients import backward
+from tests.toys import CPU
 
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
 WAY, BASE_CLASSES = 2, 18
@@ -38,12 +42,9 @@ def test_a_step_of_every_published_recipe(row: Row) -> None:
             encoders[modality] = build_encoder(modality, settings, SENSORS, 0).requires_grad_(row.regime == "tuned")
         own = check_settings(kind, row.settings, where="published")
         method: FewShotMethod = kind(replace(bare(row, settings), encoders=encoders), **own).train()
-        features = method.embed(method.encode(clips_of(row, settings, 2 * WAY)))
-        support = {name: value[None, :WAY].unsqueeze(2) for name, value in features.items()}
-        query = {name: value[None, WAY:] for name, value in features.items()}
         label = torch.arange(WAY)[None]
-        terms = method.loss(support, query, Targets(label, label, label))
-        torch.stack(list(terms.values())).sum().backward()
+        batch = EpisodeBatch(np.arange(2 * WAY), (1, WAY, 1), (1, WAY), Targets(label, label, label))
+        terms = backward(method, clips_of(row, settings, 2 * WAY), batch, CPU, 1, "published size")  # clip by clip
     assert all(term.isfinite() for term in terms.values())
     gradients = [value.grad for value in method.parameters() if value.requires_grad]
     assert gradients
