@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from harness.api import FewShotMethod, NotApplicable
 from harness.device import Device, peak_memory
 from harness.episodes.suites import SUITES
 from harness.errors import DivergedError, HarnessError
-from harness.evaluation.evaluate import evaluate_suite
+from harness.evaluation.evaluate import Tested, evaluate_suite
 from harness.evaluation.features import embed_clips
 from harness.jobs import Job, plan_jobs
 from harness.pretrainer import Pretrainer
 from harness.progress import Silent, Watcher
-from harness.protocol import Settings, digest, weights_of
+from harness.protocol import digest, weights_of
 from harness.provenance import provenance
-from harness.records import EvaluationRecord, RecordFolder, SearchRecord, SkippedRecord, TrainingRecord
+from harness.records import SCHEMA, EvaluationRecord, RecordFolder, SearchRecord, SkippedRecord, TrainingRecord
 from harness.search import RateSearch
+from harness.settings import Settings
 from harness.task import Task
 from harness.trainer import Own, Trainer
 from harness.training.checkpoint import load_weights, save_weights
@@ -72,7 +74,8 @@ class Benchmark:
         return self.task.settings
 
     def todo(self, job: Job) -> tuple[str, ...]:
-        """Suites of a job that have no record of these very episodes yet; all of them under ``force``."""
+        """Suites of a job that have no record of these very episodes yet, or one of an older version, which lacks
+        figures; all of them under ``force``."""
         if self.force:
             return job.suites
         if self.records.has(SkippedRecord, job.id):
@@ -83,7 +86,8 @@ class Benchmark:
         identity = f"{job.id}.{suite}"
         if not self.records.has(EvaluationRecord, identity):
             return False
-        return self.records.read(EvaluationRecord, identity).suite_digest == self.task.suite(suite).digest
+        record = self.records.read(EvaluationRecord, identity)
+        return record.suite_digest == self.task.suite(suite).digest and record.schema_version == SCHEMA
 
     def run(self) -> None:
         """Do every job that is not recorded."""
@@ -135,9 +139,16 @@ class Benchmark:
         method.to(self.device.torch).eval()
         encoded = self.trainer.encoded(job, method, "novel")
         embedded = embed_clips(method, encoded, self.device)
-        costs = {"encode": round(encoded.seconds, 3), "embed": round(embedded.seconds, 3)}
+        tested = Tested(
+            method=method,
+            training=job.id,
+            source=self.trainer.clips(job),
+            encoded=partial(self.trainer.encoded, job, method, "novel"),
+            embedded=embedded,
+            costs={"encode": round(encoded.seconds, 3), "embed": round(embedded.seconds, 3)},
+        )
         for suite in suites:
-            evaluate_suite(method, embedded, self.task, suite, job.id, self.records, self.device, costs)
+            evaluate_suite(tested, self.task, suite, self.records, self.device)
 
     def _train(self, job: Job, method: FewShotMethod) -> _Outcome:
         """Train a method that was just built, at the learning rate that was given or is found now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from harness.api import Clips, Encoder, NotApplicable
 from harness.encoders.build import build_encoder, clips_like
 from harness.errors import HarnessError
-from harness.jobs import Job, bare_setup
+from harness.jobs import Job, build_method
 from harness.memory import SPARE, free_bytes, step_bytes
-from harness.protocol import Settings, digest
+from harness.protocol import digest
+from harness.settings import Settings
 from harness.starts import pretrains
 
 if TYPE_CHECKING:
@@ -105,12 +106,8 @@ def _encoder(benchmark: Benchmark, settings: Settings, modality: str) -> Demand:
 
 def _tuned(benchmark: Benchmark, job: Job) -> Demand:
     settings, what = job.settings, f"row {job.title}"
-    sensors = tuple(benchmark.task.store.sensors)
-    names = job.row.modalities if job.method.needs.outputs else ()
-    encoders: dict[str, Encoder] = {name: build_encoder(name, settings, sensors, 0) for name in names}
-    bare = bare_setup(benchmark.task, job.row, job.regimen)
     try:
-        method = job.method(replace(bare, encoders=encoders), **job.method_settings)
+        method = build_method(benchmark.task, job)
     except NotApplicable:
         return Demand(what, 0, "")
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
-from harness.api import Clips, Encoder, NotApplicable
 from harness.budget import Budget
 from harness.data.store import MANIFEST, expected_bytes
 from harness.demand import Demand, demands
-from harness.device import Device
-from harness.encoders.build import build_encoder, clips_like
-from harness.jobs import Job, bare_setup
-from harness.protocol import Settings, digest
+from harness.jobs import Job
+from harness.protocol import digest
+from harness.rates import encoder_rates, own_rates, pretraining_rate
+from harness.settings import Settings
 from harness.starts import pretrains
 
 if TYPE_CHECKING:
     from harness.benchmark import Benchmark
-
-BATCH = 16
-PATIENCE = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def estimate(benchmark: Benchmark, demanded: list[Demand] | None = None) -> Cost
         for jobs in alike.values():
             work = _work(benchmark, modality, jobs, searches)
             settings, sensors = jobs[0].settings, tuple(task.store.sensors)
-            train_rate, encode_rate = measured_rates(modality, settings, sensors, benchmark.device)
+            train_rate, encode_rate = encoder_rates(modality, settings, sensors, benchmark.device)
             name = settings.video_encoder.name if modality == "video" else "convolutions"
             name = "transformer" if settings.encoder == "transformer" else name
             shape = f", {settings.input.frames} x {settings.input.size} px" if modality == "video" else ""
@@ -87,7 +79,7 @@ def estimate(benchmark: Benchmark, demanded: list[Demand] | None = None) -> Cost
         passes = job.settings.pretraining.passes(len(task.role_rows(job.regimen.classes)))
         kind = digest(job.start.protocol)
         if kind not in speed:
-            speed[kind] = pretraining_rate(job, tuple(task.store.sensors), benchmark.device)
+            speed[kind] = pretraining_rate(task, job, benchmark.device)
             rates.append(f"{job.start.name}'s pre-training {speed[kind]:.{2 * (speed[kind] < 10)}f} clips/s")
         seconds, clips = seconds + passes / speed[kind], clips + passes
     own_seconds, own_clips, own_rates = _own_networks(benchmark, todo, searches)
@@ -119,16 +111,16 @@ def _pretrainings(benchmark: Benchmark, todo: list[Job]) -> list[Job]:
 def _own_networks(benchmark: Benchmark, todo: list[Job], searches: dict[str, Job]) -> tuple[float, int, list[str]]:
     """Seconds, clips and rates of networks that are methods' own, such as the prior of Mu-MAE."""
     task, seconds, clips, rates = benchmark.task, 0.0, 0, dict[str, tuple[float, float]]()
-    sensors, told = tuple(task.store.sensors), list[str]()
+    told = list[str]()
     validation, novel = len(task.role_rows("validation")), len(task.role_rows("novel"))
     for job in todo:
         if not pretrains(job.method) or job.budget is None:
             continue
         kind = f"{job.label} {job.row.modalities} {job.settings.transformer!r} {job.settings.input!r}"
         if kind not in rates:
-            rates[kind] = _own_rates(benchmark, job, sensors)
+            rates[kind] = own_rates(task, job, benchmark.device)
             told.append(f"{job.label}'s own network on {job.row.modality_label} {rates[kind][0]:.0f} clips/s")
-        tries = len(searches[job.search.row_id].budget.search) - 1 if _searched(job, searches) else 0  # type: ignore[union-attr]
+        tries = len(job.budget.search) - 1 if _searched(job, searches) else 0
         trained = (1 + tries) * training_clips(job.settings, job.budget) if job.regime == "tuned" else 0
         looks = (1 + tries) * validation * job.budget.looks if job.regime == "tuned" else len(task.clips)
         seconds += trained / rates[kind][0] + (looks + novel) / rates[kind][1]
@@ -139,54 +131,6 @@ def _own_networks(benchmark: Benchmark, todo: list[Job], searches: dict[str, Job
 def _searched(job: Job, searches: dict[str, Job]) -> bool:
     """Whether the search of a job's row is to be done with this very job."""
     return job.search is not None and job.search.row_id in searches and job.id == job.search.id
-
-
-def _own_rates(benchmark: Benchmark, job: Job, sensors: tuple[str, ...]) -> tuple[float, float]:
-    """Clips per second of a method's own networks: trained, and merely encoded."""
-    device, names = benchmark.device, job.row.modalities if job.method.needs.outputs else ()
-    encoders: dict[str, Encoder] = {name: build_encoder(name, job.settings, sensors, 0) for name in names}
-    try:
-        setup = replace(bare_setup(benchmark.task, job.row, job.regimen), encoders=encoders)
-        method = job.method(setup, **job.method_settings).to(device.torch)
-    except NotApplicable:
-        return float("inf"), float("inf")
-    clips = clips_like(job.settings, job.row.modalities, sensors, BATCH, torch.rand).to(device.torch)
-
-    def step(count: int, train: bool) -> float:
-        started = time.perf_counter()
-        with torch.set_grad_enabled(train), device.autocast():
-            leaves = [
-                value.float().sum() for value in method.encode_own(clips[:count]).values() if value.is_floating_point()
-            ]
-        if train:
-            torch.stack(leaves).sum().backward()
-        if device.torch.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - started
-
-    return _settled(lambda count: step(count, True)), _settled(lambda count: step(count, False))
-
-
-def pretraining_rate(job: Job, sensors: tuple[str, ...], device: Device) -> float:
-    """Clips per second of a step of a pre-training."""
-    assert job.start.make is not None
-    method, settings, setup = job.start.make
-    network = method.pretraining(setup, **settings)
-    assert network is not None
-    network = network.to(device.torch)
-    clips = clips_like(job.settings, network.modalities, sensors, BATCH, torch.rand).to(device.torch)
-    draws = torch.rand(BATCH, network.draws, device=device.torch)
-
-    def step(count: int) -> float:
-        started = time.perf_counter()
-        with device.autocast():
-            terms = network(clips[:count], draws[:count])
-        torch.stack([term.float() for term in terms.values()]).sum().backward()
-        if device.torch.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - started
-
-    return _settled(step)
 
 
 def pending_searches(benchmark: Benchmark, todo: list[Job]) -> dict[str, Job]:
@@ -219,35 +163,3 @@ def _work(benchmark: Benchmark, modality: str, jobs: list[Job], searches: dict[s
             encoded += times * validation * job.budget.looks
     encoded += novel * sum(job.regime == "tuned" for job in jobs)
     return _Work(trained, encoded)
-
-
-def measured_rates(modality: str, settings: Settings, sensors: tuple[str, ...], device: Device) -> tuple[float, float]:
-    """Clips per second of one encoder: trained, and merely encoded."""
-    encoder = build_encoder(modality, settings, sensors, 0).to(device.torch)
-    clips = clips_like(settings, (modality,), sensors, BATCH, torch.rand).to(device.torch)
-    return (
-        _settled(lambda count: _seconds(encoder, clips[:count], device, True)),
-        _settled(lambda count: _seconds(encoder, clips[:count], device, False)),
-    )
-
-
-def _settled(seconds: Callable[[int], float]) -> float:
-    """Clips per second of work on so many clips, reading them not included; from a single one where that alone takes
-    long."""
-    seconds(1)  # the first pass of all pays for the device's set-up
-    alone = seconds(1)
-    if alone > PATIENCE:
-        return 1 / alone
-    seconds(BATCH)  # the first pass of a size pays for set-up
-    return BATCH / seconds(BATCH)
-
-
-def _seconds(encoder: Encoder, clips: Clips, device: Device, train: bool) -> float:
-    started = time.perf_counter()
-    with torch.set_grad_enabled(train), device.autocast():
-        loss = encoder(clips, ("vector",))["vector"].float().square().mean()
-    if train:
-        loss.backward()
-    if device.torch.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started

@@ -19,7 +19,7 @@ from torch import Tensor
 from harness.api import Clips
 from harness.augment import Views, look
 from harness.data.store import Store
-from harness.protocol import InputSpec
+from harness.specs import InputSpec
 
 GRAVITY = 9.80665
 SCALE_OF_UNIT = {
@@ -75,10 +75,13 @@ class ClipSource:
         spec: what the encoders see.
         modalities: what to load; the other modality is neither read nor passed on.
         threads: for decoding packed frames.
+        removed: "video", "sensors" or a sensor that no clip has, as if it had not been recorded; empty for none.
     """
 
-    def __init__(self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4) -> None:
-        self.store, self.spec, self.modalities = store, spec, modalities
+    def __init__(
+        self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4, removed: str = ""
+    ) -> None:
+        self.store, self.spec, self.modalities, self.removed = store, spec, modalities, removed
         self._side = store.spec.short_side
         self._units = {sensor["name"]: sensor["unit"] for sensor in store.manifest["sensors"]}
         self._angular = {sensor["name"] for sensor in store.manifest["sensors"] if sensor["angular"]}
@@ -103,10 +106,14 @@ class ClipSource:
             reading = [self._threads.submit(self._square, *task) for task in tasks]
             squares = torch.stack([task.result() for task in reading])
             present["video"] = torch.from_numpy(self.store.clips["video"].to_numpy(bool)[rows])
+            if self.removed == "video":
+                squares, present["video"] = torch.zeros_like(squares), torch.zeros_like(present["video"])
         if "sensors" in self.modalities:
             performance = self.store.performance[rows]
             for name in self.store.sensors:
                 values, measured = self._sensor(name, performance, start, share)
+                if self.removed in ("sensors", name):
+                    values, measured = np.zeros_like(values), np.zeros_like(measured)
                 sensors[name], masks[name] = torch.from_numpy(values), torch.from_numpy(measured)
                 present[name] = masks[name].any(dim=1)
             present["sensors"] = torch.stack([present[name] for name in self.store.sensors]).any(dim=0)

@@ -9,23 +9,13 @@ from typing import Any
 
 import torch
 
-from harness.api import FewShotMethod, NotApplicable, Setup
+from harness.api import Encoder, FewShotMethod, NotApplicable, Setup
 from harness.budget import Budget
-from harness.encoders.build import transformer_spec
+from harness.encoders.build import build_encoder, transformer_spec
 from harness.errors import HarnessError
-from harness.protocol import (
-    HEADLINE_REGIMEN,
-    LONGER,
-    SEARCH_SEED,
-    Regimen,
-    Row,
-    Settings,
-    digest,
-    regimen_of,
-    training_protocol,
-    weights_of,
-)
+from harness.protocol import HEADLINE_REGIMEN, SEARCH_SEED, Regimen, digest, regimen_of, training_protocol, weights_of
 from harness.registry import check_settings, load_method, method_label, method_source
+from harness.settings import LONGER, Row, Settings
 from harness.starts import Start, clip_shape, pretrains, start_of
 from harness.task import Task
 
@@ -214,3 +204,16 @@ def bare_setup(task: Task, row: Row, regimen: Regimen) -> Setup:
         shape=clip_shape(settings),
         transformer=transformer_spec(settings),
     )
+
+
+def build_method(task: Task, job: Job) -> FewShotMethod:
+    """A job's method on encoders as they begin, for finding out what it needs and takes.
+
+    Raises:
+        NotApplicable: the method cannot do what the row asks.
+    """
+    names = job.row.modalities if job.method.needs.outputs else ()
+    sensors = tuple(task.store.sensors)
+    encoders: dict[str, Encoder] = {name: build_encoder(name, job.settings, sensors, 0) for name in names}
+    setup = replace(bare_setup(task, job.row, job.regimen), encoders=encoders)
+    return job.method(setup, **job.method_settings)

@@ -11,7 +11,7 @@ from harness.data.splits import SPLIT_OF_LAYOUT, Split, clip_list, load_split
 from harness.data.store import MANIFEST, Store, open_store, planned_store
 from harness.errors import HarnessError
 from harness.progress import Watcher
-from harness.protocol import Settings
+from harness.settings import Settings
 from harness.task import Task
 
 

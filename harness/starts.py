@@ -15,8 +15,9 @@ from harness.encoders.build import transformer_spec
 from harness.encoders.starts import read_states
 from harness.encoders.weights import ARCHIVES
 from harness.errors import HarnessError, nearest
-from harness.protocol import CODE, LONGER, SCRATCH, Regimen, Row, Settings, digest, file_sha256
+from harness.protocol import CODE, Regimen, digest, file_sha256
 from harness.registry import check_settings, load_method, method_label, method_names, method_source
+from harness.settings import LONGER, SCRATCH, Row, Settings
 from harness.task import Task
 
 WEIGHTS = (".safetensors", *ARCHIVES)

@@ -14,7 +14,7 @@ from harness.data.store import Store
 from harness.episodes.sampling import EpisodeSampler, SuiteSpec
 from harness.episodes.suites import Suite, build_suite, suite_spec, train_spec
 from harness.errors import HarnessError
-from harness.protocol import Settings
+from harness.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class Trainer:
             roles = job.regimen.classes if "validation" in job.regimen.classes else f"{job.regimen.classes}+validation"
             source = self.encoded(job, method, roles)
         else:
-            source = self._clips(job)
+            source = self.clips(job)
         return fit(
             method,
             self.task,
@@ -103,26 +103,37 @@ class Trainer:
             curves=self.curves(name),
         )
 
-    def encoded(self, job: Job, method: FewShotMethod, role: str) -> FeatureTable:
-        """Encoded clips of a role: shared where the encoders are frozen, the method's own otherwise."""
+    def encoded(self, job: Job, method: FewShotMethod, role: str, removed: str = "") -> FeatureTable:
+        """Encoded clips of a role: shared where the encoders are frozen, the method's own otherwise.
+
+        Args:
+            removed: as for :class:`harness.input.ClipSource`.
+        """
         if job.regime == "frozen" and type(method).encode is FewShotMethod.encode:
             tables = [
                 self.shared.features(
-                    job.settings, modality, job.seed, job.regimen, job.encoder_start, method.needs.outputs, role
+                    job.settings,
+                    modality,
+                    job.seed,
+                    job.regimen,
+                    job.encoder_start,
+                    method.needs.outputs,
+                    role,
+                    removed if (removed == "video") == (modality == "video") else "",
                 )
                 for modality in method.encoders
             ]
             if type(method).encode_own is not FewShotMethod.encode_own:
-                tables.append(self._own_features(job, method, role))
+                tables.append(self._own_features(job, method, role, removed))
             return reduce(FeatureTable.joined, tables)
         method.eval()
         rows = self.task.role_rows(role)
-        return encode_clips(method.encode, self._clips(job), rows, self.device, job.settings.batch)
+        return encode_clips(method.encode, self.clips(job, removed), rows, self.device, job.settings.batch)
 
-    def _own_features(self, job: Job, method: FewShotMethod, role: str) -> FeatureTable:
+    def _own_features(self, job: Job, method: FewShotMethod, role: str, removed: str) -> FeatureTable:
         """What a method with frozen encoders reads off the clips itself: computed once for all its learning rates."""
         state = state_digest(torch.nn.ModuleList(method.own_encoders()))
-        key = (job.row_id, job.seed, state, role)
+        key = (job.row_id, job.seed, state, role, removed)
         if key not in self._own:
             self._own = {old: table for old, table in self._own.items() if old[:2] == key[:2]}
             method.to(self.device.torch).eval()
@@ -136,14 +147,15 @@ class Trainer:
 
             try:
                 self._own[key] = encode_clips(
-                    method.encode_own, self._clips(job), rows, self.device, job.settings.batch, advance
+                    method.encode_own, self.clips(job, removed), rows, self.device, job.settings.batch, advance
                 )
             finally:
                 self.watcher.end()
         return self._own[key]
 
-    def _clips(self, job: Job) -> ClipSource:
-        return ClipSource(self.task.store, job.settings.input, job.row.modalities)
+    def clips(self, job: Job, removed: str = "") -> ClipSource:
+        """The clips that a job's method sees."""
+        return ClipSource(self.task.store, job.settings.input, job.row.modalities, removed=removed)
 
 
 class Own(torch.nn.Module):

@@ -16,7 +16,7 @@ from harness.data.splits import load_split
 from harness.data.store import Store
 from harness.data.synthetic import SyntheticSettings, synthesize
 from harness.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
-from harness.protocol import StoreSpec
+from harness.specs import StoreSpec
 from tests.toys import toy_store
 
 torch.set_num_threads(1)  # the tests' tensors are tiny: more threads cost more than they give

@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.api import Clips
 from harness.data.store import Store
 from harness.input import GRAVITY, ClipSource
-from harness.protocol import InputSpec
+from harness.specs import InputSpec
 from tests.toys import FRAMES, GRID, HEIGHT, WIDTH
 
 STILL: dict[str, Any] = {"rotation": 0, "brightness": 0, "contrast": 0, "saturation": 0}

@@ -163,7 +163,7 @@ import sys
 from pathlib import Path
 from harness.data.layouts import index
 from harness.data.prepare import prepare
-from harness.protocol import StoreSpec
+from harness.specs import StoreSpec
 if __name__ == "__main__":
     prepare(index(Path({str(table.root)!r})), StoreSpec(**{STORE.model_dump()!r}), Path({str(tmp_path)!r}), workers=1)
 """

@@ -13,17 +13,13 @@ from harness.errors import HarnessError
 from harness.protocol import (
     HEADLINE_REGIMEN,
     PAPER_REGIMEN,
-    PRESETS,
-    Row,
-    Settings,
     digest,
     evaluation_digest,
-    load_settings,
-    parse_settings,
     regimen_of,
     training_protocol,
     weights_of,
 )
+from harness.settings import PRESETS, Row, Settings, load_settings, parse_settings
 from harness.training.optimiser import rate
 
 ROW = Row(method="protonet", modalities=("video",))

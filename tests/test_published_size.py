@@ -10,8 +10,8 @@ import torch
 
 from harness.api import Clips, Encoder, FewShotMethod, Setup, Targets
 from harness.encoders.build import build_encoder, clips_like, seeded, transformer_spec
-from harness.protocol import Row, Settings, load_settings
 from harness.registry import check_settings, load_method
+from harness.settings import Row, Settings, load_settings
 from harness.starts import clip_shape, pretrains
 from harness.training.batches import EpisodeBatch
 from harness.training.gradients import backward

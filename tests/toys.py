@@ -8,11 +8,13 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from harness.budget import Budget
 from harness.data.clips import IDENTITY, with_ids
 from harness.data.splits import Split
 from harness.data.store import Store
 from harness.device import choose_device
-from harness.protocol import Budget, Settings, StoreSpec, parse_settings
+from harness.settings import Settings, parse_settings
+from harness.specs import StoreSpec
 from harness.task import Task
 
 CPU = choose_device("cpu", "float32")

@@ -28,7 +28,7 @@ def command(
     from harness.cli.watch import TerminalWatcher
     from harness.data.layouts import index
     from harness.data.prepare import is_prepared, prepare
-    from harness.protocol import load_settings
+    from harness.settings import load_settings
 
     settings = load_settings(preset, override or [])
     table = index(root, layout)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.benchmark import Benchmark
-    from harness.protocol import Settings
+    from harness.settings import Settings
 
 
 def command(
@@ -55,7 +55,7 @@ def command(
     from harness.cli.console import console
     from harness.cli.watch import TerminalWatcher
     from harness.opening import open_task
-    from harness.protocol import load_settings
+    from harness.settings import load_settings
 
     settings = _narrowed(load_settings(preset, override or []), method, modalities, suite, seeds)
     watcher = TerminalWatcher(console)
@@ -118,8 +118,8 @@ def _narrowed(
 ) -> Settings:
     """The settings with only some rows, other suites or another number of seeds."""
     from harness.errors import HarnessError, nearest
-    from harness.protocol import SCRATCH, Row
     from harness.registry import load_method
+    from harness.settings import SCRATCH, Row
     from harness.starts import pretrains
 
     rows = list(settings.rows)

@@ -29,7 +29,7 @@ from harness.data.sensors import read_performance, to_grid
 from harness.data.store import INDEX, MANIFEST, SHARDS, Store, expected_bytes, identity, open_store, store_folder
 from harness.data.video import read_clip
 from harness.errors import HarnessError
-from harness.protocol import StoreSpec
+from harness.specs import StoreSpec
 
 PERFORMANCES_PER_SHARD = 16
 Progress = Callable[[int, int], None]  # shards done, shards in all

@@ -18,7 +18,8 @@ import pandas as pd
 
 from harness.data.clips import IDENTITY, ClipTable
 from harness.errors import HarnessError
-from harness.protocol import StoreSpec, digest
+from harness.protocol import digest
+from harness.specs import StoreSpec
 
 SCHEMA = 2  # raised whenever the same recordings would give other content
 MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"

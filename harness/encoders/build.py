@@ -14,7 +14,7 @@ from harness.encoders.backbone import on_meta
 from harness.encoders.sensors import SensorEncoder
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
-from harness.protocol import Settings
+from harness.settings import Settings
 
 
 @contextmanager

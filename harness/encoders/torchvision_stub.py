@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import importlib.util
 
-import torch
+from torch import library
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-_library: torch.library.Library | None = None  # operators live as long as the library that declares them
+_library: library.Library | None = None  # operators live as long as the library that declares them
 
 
 def declare_missing_operators() -> None:
@@ -29,6 +29,6 @@ def declare_missing_operators() -> None:
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-        _library = torch.library.Library("torchvision", "DEF")
+        _library = library.Library("torchvision", "DEF")
         for schema in _SCHEMAS.values():
             _library.define(schema)

@@ -9,7 +9,7 @@ from harness.encoders.sizes import SIZES, Size
 from harness.encoders.tokens import Layout
 from harness.encoders.video import PIXELS, VideoEncoder
 from harness.errors import HarnessError, nearest
-from harness.protocol import VideoEncoderSpec
+from harness.specs import VideoEncoderSpec
 
 BACKGROUNDS = ("keep", "subtract")
 

@@ -19,7 +19,7 @@ from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.staged import StagedEncoder, widths
 from harness.encoders.weights import load_weights
 from harness.errors import HarnessError
-from harness.protocol import VideoEncoderSpec
+from harness.specs import VideoEncoderSpec
 
 Made = TypeVar("Made")
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from harness.api import FewShotMethod
-from harness.device import Device
+from harness.device import Device, peak_memory
+from harness.episodes.suites import HEADLINE
+from harness.evaluation.cost import count_cost
 from harness.evaluation.features import FeatureTable
-from harness.evaluation.metrics import measure
-from harness.evaluation.score import score_suite
+from harness.evaluation.metrics import calibrate, measure
+from harness.evaluation.robustness import removable, without
+from harness.evaluation.score import answer_suite
+from harness.evaluation.suite_record import record_suite
+from harness.input import ClipSource
 from harness.protocol import evaluation_digest
 from harness.provenance import provenance
 from harness.records import EvaluationRecord, RecordFolder
@@ -19,30 +26,46 @@ from harness.statistics import episode_interval
 from harness.task import Task
 
 
-def evaluate_suite(
-    method: FewShotMethod,
-    embedded: FeatureTable,
-    task: Task,
-    suite_name: str,
-    training_id: str,
-    records: RecordFolder,
-    device: Device,
-    costs: dict[str, float],
-) -> EvaluationRecord:
-    """Predictions, record and an entry in the log of test accesses.
+@dataclass(frozen=True)
+class Tested:
+    """A trained method, ready for any suite.
 
-    Args:
-        embedded: features of every usable clip of the suite, through the head's ``embed``.
+    Attributes:
+        training: id of its training record.
+        source: of its clips.
+        encoded: features of every usable clip of the novel classes, as from the encoders, with a modality or a sensor
+            removed; by name.
+        embedded: features of every usable clip, through the head's ``embed``.
         costs: seconds spent on encoding and embedding, for the record.
     """
-    suite = task.suite(suite_name)
+
+    method: FewShotMethod
+    training: str
+    source: ClipSource
+    encoded: Callable[[str], FeatureTable]
+    embedded: FeatureTable
+    costs: dict[str, float]
+
+
+def evaluate_suite(
+    tested: Tested, task: Task, suite_name: str, records: RecordFolder, device: Device
+) -> EvaluationRecord:
+    """Predictions, record and an entry in the log of test accesses."""
+    suite, method, training_id = task.suite(suite_name), tested.method, tested.training
     now = datetime.now(UTC).isoformat(timespec="seconds")
     records.log_test_access({"suite": suite_name, "suite_digest": suite.digest, "training": training_id, "date": now})
+    record_suite(task, suite_name, records)
+    rows = task.rows(suite.clips)
     started = time.perf_counter()
-    predicted = score_suite(method, embedded, suite, task.rows(suite.clips), device)
+    answers = answer_suite(method, tested.embedded, suite, rows, device)
     seconds = time.perf_counter() - started
+    predicted = answers.predicted
     metrics = measure(predicted, suite.draws, len(suite.classes))
     interval = episode_interval(metrics.episode_accuracy)
+    settings, modalities = task.settings, tested.source.modalities
+    names = removable(modalities, tuple(task.store.sensors), settings.remove == "sensors")
+    wanted = settings.removed_episodes if suite_name == HEADLINE else 0
+    robustness = without(method, tested.encoded, names if wanted else (), suite, rows, device, answers, wanted)
     identity = f"{training_id}.{suite_name}"
     file, file_digest = records.write_predictions(identity, predicted, suite.draws.label)
     record = EvaluationRecord(
@@ -64,10 +87,14 @@ def evaluate_suite(
         confusion=tuple(tuple(int(value) for value in row) for row in metrics.confusion),
         predictions=file,
         predictions_digest=file_digest,
+        calibration=calibrate(predicted, answers.confidence, suite.draws.label),
+        robustness=robustness,
+        cost=count_cost(method, tested.source, tested.embedded, suite, rows, device),
         provenance=provenance(device.describe()),
         volatile={
             "date": now,
-            "seconds": {**costs, "score": round(seconds, 4)},
+            "seconds": {**tested.costs, "score": round(seconds, 4)},
+            "peak_memory_bytes": peak_memory(device),
             "episodes_per_second": round(metrics.scored / seconds) if seconds else None,
         },
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.episodes.sampling import Draws
+from harness.records import Calibration
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,22 @@ class Metrics:
     @property
     def accuracy(self) -> float:
         return float(self.episode_accuracy.mean()) if self.scored else float("nan")
+
+
+PARTS = 10  # of 0..1, in which confidence is counted
+
+
+def calibrate(predicted: np.ndarray, confidence: np.ndarray, label: np.ndarray) -> Calibration:
+    """Queries by confidence, all (N, Q); those that were not scored are left out."""
+    scored = predicted >= 0
+    sure = confidence[scored].astype(np.float64)
+    part = np.minimum((sure * PARTS).astype(np.int64), PARTS - 1)
+    right = (predicted == label)[scored]
+    return Calibration(
+        queries=tuple(np.bincount(part, minlength=PARTS).tolist()),
+        confidence=tuple(round(total, 6) for total in np.bincount(part, sure, PARTS).tolist()),
+        correct=tuple(np.bincount(part[right], minlength=PARTS).tolist()),
+    )
 
 
 def measure(predicted: np.ndarray, draws: Draws, classes: int) -> Metrics:

@@ -21,8 +21,9 @@ from harness.evaluation.features import FeatureTable, encode_clips
 from harness.input import ClipSource
 from harness.pretrainer import Pretrainer
 from harness.progress import Watcher
-from harness.protocol import SEARCH_SEED, Regimen, Settings, digest, encoder_protocol
+from harness.protocol import SEARCH_SEED, Regimen, digest, encoder_protocol
 from harness.provenance import provenance
+from harness.settings import Settings
 from harness.starts import Start
 from harness.task import Task
 from harness.training.checkpoint import load_weights, save_weights
@@ -174,17 +175,23 @@ class SharedEncoders:
         start: Start,
         outputs: tuple[str, ...],
         role: str,
+        removed: str = "",
     ) -> FeatureTable:
-        """Features of all usable clips of a role, computed once for all heads and suites of a seed."""
+        """Features of all usable clips of a role, computed once for all heads and suites of a seed.
+
+        Args:
+            removed: as for :class:`harness.input.ClipSource`.
+        """
         known = self.outputs.get((modality, settings.encoder, start.name), frozenset())
         wanted = tuple(sorted(known.union(outputs)))
-        key = (self.name(settings, modality, seed, regimen, start), seed, wanted, role)
+        key = (self.name(settings, modality, seed, regimen, start), seed, wanted, role, removed)
         if key not in self._tables:
             self._tables = {old: table for old, table in self._tables.items() if old[1] in {seed, SEARCH_SEED}}
             encoder, _ = self.trained(settings, modality, seed, regimen, start)
             encoder = encoder.to(self.device.torch).eval()
             rows = self.task.role_rows(role)
-            self.watcher.begin(f"{modality} features, {role} classes, seed {seed}", len(rows))
+            without = f" without {removed}" if removed else ""
+            self.watcher.begin(f"{modality} features{without}, {role} classes, seed {seed}", len(rows))
             try:
                 done = 0
 
@@ -193,7 +200,7 @@ class SharedEncoders:
                     done += count
                     self.watcher.advance(done)
 
-                source = ClipSource(self.task.store, settings.input, (modality,))
+                source = ClipSource(self.task.store, settings.input, (modality,), removed=removed)
                 self._tables[key] = encode_clips(
                     lambda clips: encode_modality(encoder, clips, wanted),
                     source, rows, self.device, settings.batch, advance,

@@ -20,8 +20,8 @@ from harness.episodes.suites import Suite, build_suite, shipped_clips, suite_spe
 from harness.evaluation import score as score_module
 from harness.evaluation.features import FeatureTable, embed_clips
 from harness.evaluation.score import score_suite
-from harness.protocol import Row, load_settings
 from harness.registry import check_settings, load_method
+from harness.settings import Row, load_settings
 from tests.parity.arrays import GivenFeatures, setup
 
 CPU = choose_device("cpu", "float32")

@@ -10,7 +10,7 @@ import torch
 from harness.api import Clips
 from harness.encoders.build import seeded
 from harness.encoders.video import VideoEncoder
-from harness.protocol import VideoEncoderSpec
+from harness.specs import VideoEncoderSpec
 
 SENSORS = ("acc", "gyro")
 SMALL: dict[str, Any] = {"channels": [8, 8, 16, 16], "stem_width": 8}

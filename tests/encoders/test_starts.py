@@ -23,7 +23,7 @@ from harness.encoders.tokens import Layout
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
 from harness.errors import HarnessError
-from harness.protocol import VideoEncoderSpec
+from harness.specs import VideoEncoderSpec
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.encoders import naming
 from tests.encoders.naming import State

@@ -19,8 +19,9 @@ from harness.encoders.tokens import Layout
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
 from harness.errors import HarnessError
-from harness.protocol import Settings, VideoEncoderSpec
 from harness.registry import load_method
+from harness.settings import Settings
+from harness.specs import VideoEncoderSpec
 from tests.encoders.networks import SENSORS, clips
 from tests.toys import toy_settings
 

@@ -15,7 +15,7 @@ from harness.encoders.norm import use_group_norm
 from harness.encoders.pooling import pool_map
 from harness.encoders.video import VideoEncoder
 from harness.errors import HarnessError
-from harness.protocol import VideoEncoderSpec
+from harness.specs import VideoEncoderSpec
 from tests.encoders.networks import NETWORKS, SMALL, clips, clips_for, video_encoder
 from tests.toys import toy_settings
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from harness.encoders.video import VideoEncoder
 from harness.encoders.weights import load_weights, read_weights, weights_digest
 from harness.errors import HarnessError
-from harness.protocol import VideoEncoderSpec
+from harness.specs import VideoEncoderSpec
 from tests.encoders.naming import State, fine_tuned, no_key_bias, pre_trained
 from tests.encoders.networks import NETWORKS, clips_for, video_encoder
 

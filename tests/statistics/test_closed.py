@@ -1,4 +1,4 @@
-"""Intervals against scipy, by hand, and by simulation."""
+"""Closed intervals against scipy, by hand, and by simulation."""
 
 from __future__ import annotations
 
