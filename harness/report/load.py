@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.records import EvaluationRecord, PretrainingRecord, RecordFolder, SkippedRecord, TrainingRecord
+from harness.records import (
+    Episodes,
+    EvaluationRecord,
+    PretrainingRecord,
+    RecordFolder,
+    SkippedRecord,
+    SuiteRecord,
+    TrainingRecord,
+)
+from harness.statistics import Identities
 
 RUN_AGAIN = "Delete the record and run its row again."
 
@@ -20,14 +30,37 @@ class Scored:
     """One trained method on one suite.
 
     Attributes:
-        episodes: (N,) accuracy of every episode, NaN where not scored.
+        correct: (N, Q) bool, whether each query was answered rightly.
+        done: (N,) bool, whether an episode was scored.
         pretraining: what the training starts from; None where no pre-training is recorded for it.
     """
 
     training: TrainingRecord
     evaluation: EvaluationRecord
-    episodes: np.ndarray
+    correct: np.ndarray
+    done: np.ndarray
     pretraining: PretrainingRecord | None
+
+    @cached_property
+    def episodes(self) -> np.ndarray:
+        """(N,) accuracy of every episode, NaN where not scored."""
+        return np.where(self.done, self.correct.mean(axis=1), np.nan)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The episodes of a suite, and who is in them."""
+
+    record: SuiteRecord
+    episodes: Episodes
+
+    @cached_property
+    def identities(self) -> Identities:
+        found = self.episodes
+        drawn = np.zeros(len(found.performance), np.int64)  # a clip's class, as the episodes tell it
+        drawn[found.support.reshape(len(found.support), -1)] = np.repeat(found.drawn, found.support.shape[2], axis=1)
+        drawn[found.query] = np.take_along_axis(found.drawn, found.label.astype(np.int64), axis=1)
+        return Identities.of_clips(found.support, found.query, drawn, found.performance, found.subject)
 
 
 @dataclass(frozen=True)
@@ -35,6 +68,7 @@ class Loaded:
     """Everything a report is made from.
 
     Attributes:
+        tested: the episodes that are recorded, by evaluation digest.
         looks: test accesses in the append-only log, by suite digest; None where there is no log.
     """
 
@@ -42,6 +76,7 @@ class Loaded:
     scored: tuple[Scored, ...]
     skipped: tuple[SkippedRecord, ...]
     pretrainings: tuple[PretrainingRecord, ...]
+    tested: dict[str, Tested]
     looks: Counter[str] | None
 
 
@@ -70,7 +105,12 @@ def load(folder: Path) -> Loaded:
     for training in trainings.values():
         _require_start(records, training, pretrainings)
     skipped = tuple(records.all(SkippedRecord))
-    scored = tuple(_join(records, evaluation, trainings, pretrainings) for evaluation in records.all(EvaluationRecord))
+    tested = {
+        record.evaluation_digest: Tested(record, records.read_episodes(record)) for record in records.all(SuiteRecord)
+    }
+    scored = tuple(
+        _join(records, evaluation, trainings, pretrainings, tested) for evaluation in records.all(EvaluationRecord)
+    )
     if not scored and not skipped:
         raise HarnessError(
             "no evaluation record here: nothing has been scored yet.",
@@ -78,7 +118,7 @@ def load(folder: Path) -> Loaded:
             remedy="`oneshot run` continues a run that was cut off.",
         )
     looks = _looks(records.folder / "test_access.jsonl")
-    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), looks)
+    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), tested, looks)
 
 
 def _require_start(records: RecordFolder, training: TrainingRecord, pretrainings: dict[str, PretrainingRecord]) -> None:
@@ -95,6 +135,7 @@ def _join(
     evaluation: EvaluationRecord,
     trainings: dict[str, TrainingRecord],
     pretrainings: dict[str, PretrainingRecord],
+    tested: dict[str, Tested],
 ) -> Scored:
     where = records.path(EvaluationRecord, evaluation.id)
     if evaluation.training not in trainings:
@@ -107,9 +148,15 @@ def _join(
             where=where,
             remedy=RUN_AGAIN,
         )
-    done = (predicted >= 0).all(axis=1)
-    episodes = np.where(done, (predicted == label).mean(axis=1), np.nan)
-    found = {"scored": float(done.sum()), "accuracy": float(episodes[done].mean()) if done.any() else float("nan")}
+    episodes = tested.get(evaluation.evaluation_digest)
+    if episodes is not None and not np.array_equal(episodes.episodes.label, label):
+        raise HarnessError(
+            f"predictions: their labels are not those of the episodes of {episodes.record.id!r}.",
+            where=where,
+            remedy=RUN_AGAIN,
+        )
+    done, correct = np.asarray((predicted >= 0).all(axis=1)), np.asarray(predicted == label)
+    found = {"scored": float(done.sum()), "accuracy": float(correct[done].mean()) if done.any() else float("nan")}
     for field, value in found.items():
         stated = float(getattr(evaluation, field))
         if not np.isclose(stated, value, rtol=0, atol=1e-9, equal_nan=True):
@@ -123,7 +170,7 @@ def _join(
         )
     training = trainings[evaluation.training]
     pretraining = None if training.pretraining is None else pretrainings[training.pretraining]
-    return Scored(training, evaluation, episodes, pretraining)
+    return Scored(training, evaluation, correct, done, pretraining)
 
 
 def _looks(path: Path) -> Counter[str] | None:

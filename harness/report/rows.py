@@ -12,8 +12,10 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.records import PretrainingRecord, TrainingRecord
 from harness.report import starts, words
-from harness.report.load import Scored
-from harness.statistics import Interval, seeds_interval
+from harness.report.inference import Inference, infer
+from harness.report.load import Scored, Tested
+from harness.report.metrics import Metrics, metrics_of
+from harness.statistics import Interval
 
 SEEDS_TO_RANK = 3
 
@@ -25,18 +27,22 @@ class Row:
     Attributes:
         label: the method; with the settings that tell it from another row of the section, where there is one.
         trainings: one record a seed, by seed.
-        interval: over seeds and the episodes that every seed scored.
+        inference: over seeds and the episodes that every seed scored.
+        metrics: figures beside the accuracy.
         confusion: (C, C) counts summed over seeds, rows the true class.
         train_seconds, test_seconds, episodes_per_second: means over seeds, None where not recorded.
+        memory: peak bytes in training, largest over seeds; None where not recorded.
         rank: 1 = highest mean of its section; None where the row is not ranked.
+        tied: cannot be told from the best row of its section (Holm-adjusted p of 0.05 or more); true for the best.
+        ranks: lowest and highest rank that the simultaneous intervals of all differences leave.
         notes: why it is not ranked.
         pretrainings: what the seeds start from, each record once, by seed; none where they start without.
     """
 
     label: str
     trainings: tuple[TrainingRecord, ...]
-    interval: Interval
-    scored: int
+    inference: Inference
+    metrics: Metrics
     episodes: int
     classes: tuple[str, ...]
     per_class: tuple[float | None, ...]
@@ -44,14 +50,25 @@ class Row:
     train_seconds: float | None
     test_seconds: float | None
     episodes_per_second: float | None
+    memory: int | None
     notes: tuple[str, ...]
     rank: int | None = None
+    tied: bool = False
+    ranks: tuple[int, int] | None = None
     pretrainings: tuple[PretrainingRecord, ...] = ()
 
     @property
     def training(self) -> TrainingRecord:
         """The first seed's: all but what depends on the seed holds for the row."""
         return self.trainings[0]
+
+    @property
+    def interval(self) -> Interval:
+        return self.inference.interval
+
+    @property
+    def scored(self) -> int:
+        return self.inference.scored
 
     @property
     def trained(self) -> bool:
@@ -95,7 +112,7 @@ class Row:
         return name, share
 
 
-def build_row(label: str, group: Sequence[Scored]) -> Row:
+def build_row(label: str, group: Sequence[Scored], tested: Tested | None) -> Row:
     group = sorted(group, key=lambda scored: scored.training.seed)
     trainings = tuple(scored.training for scored in group)
     seeds = [training.seed for training in trainings]
@@ -105,14 +122,12 @@ def build_row(label: str, group: Sequence[Scored]) -> Row:
             f"two records of one row, seed and suite: {', '.join(scored.evaluation.id for scored in group)}.",
             remedy="Delete one of them.",
         )
-    episodes = np.stack([scored.episodes for scored in group])
-    common = episodes[:, np.isfinite(episodes).all(axis=0)]
-    nothing = Interval(float("nan"), float("nan"), float("nan"), float("nan"), 0.0)
+    inference = infer(group, tested)
     return Row(
         label=label,
         trainings=trainings,
-        interval=seeds_interval(common) if common.size else nothing,
-        scored=common.shape[1],
+        inference=inference,
+        metrics=metrics_of(group, tested),
         episodes=first.episodes,
         classes=first.classes,
         per_class=tuple(
@@ -122,7 +137,11 @@ def build_row(label: str, group: Sequence[Scored]) -> Row:
         train_seconds=mean(number(training.volatile.get("seconds")) for training in trainings),
         test_seconds=mean(_total(scored.evaluation.volatile.get("seconds")) for scored in group),
         episodes_per_second=mean(number(scored.evaluation.volatile.get("episodes_per_second")) for scored in group),
-        notes=_notes(group[0].training, len(seeds), common.shape[1], first.episodes, first.queries_per_episode),
+        memory=max(
+            (int(found) for training in trainings if (found := number(training.volatile.get("peak_memory_bytes")))),
+            default=None,
+        ),
+        notes=_notes(group[0].training, len(seeds), inference.scored, first.episodes, first.queries_per_episode),
         pretrainings=tuple({start.id: start for scored in group if (start := scored.pretraining)}.values()),
     )
 

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scipy.special import stdtr
-
 from harness.records import PretrainingRecord, SkippedRecord, TrainingRecord
 from harness.report import starts, words
-from harness.report.load import Loaded, Scored
+from harness.report.inference import Inference, compare_rows
+from harness.report.load import Loaded, Scored, Tested
 from harness.report.rows import Row, build_row, row_key, row_labels
-from harness.statistics import Interval
+from harness.statistics import Comparisons
 
 CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
 GUARD_FAILS_BELOW = 0.001
@@ -30,11 +29,17 @@ class Section:
     Attributes:
         digest: of the training; None for the controls, of which nothing is trained, and for published recipes, each of
             which trains in its own way.
+        comparisons: of ``ranked``, all pairs; None with fewer than two, or where the episodes are not recorded.
     """
 
     heading: str
     digest: str | None
     rows: tuple[Row, ...]
+    comparisons: Comparisons | None = None
+
+    @property
+    def ranked(self) -> list[Row]:
+        return [row for row in self.rows if row.rank is not None]
 
     @property
     def published(self) -> bool:
@@ -60,12 +65,14 @@ class SuiteTable:
     """All rows that were tested on the same episodes of the same data.
 
     Attributes:
+        tested: the episodes with the identities of their clips; None where they are not recorded.
         data: the ``data`` part of the training records: layout, split, completeness, generated.
         looks: test accesses logged for this suite, None without a log.
     """
 
     suite: str
     evaluation_digest: str
+    tested: Tested | None
     data: dict[str, Any]
     way: int
     shot: int
@@ -139,12 +146,14 @@ def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
     sections: dict[str, list[Scored]] = defaultdict(list)
     for scored in group:
         sections[_section_of(scored.training)].append(scored)
-    built = [_section(name, members) for name, members in sections.items()]
+    tested = loaded.tested.get(first.evaluation_digest)
+    built = [_section(name, members, tested) for name, members in sections.items()]
     ordered = _told_apart(sorted(built, key=_section_order))
     chance = 1 / first.way
     return SuiteTable(
         suite=first.suite,
         evaluation_digest=first.evaluation_digest,
+        tested=tested,
         data=group[0].training.data,
         way=first.way,
         shot=first.shot,
@@ -154,7 +163,7 @@ def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
         sections=ordered,
         looks=None if loaded.looks is None else loaded.looks[first.suite_digest],
         guards=tuple(
-            Guard(row.interval.mean, row.decimals, chance, chance_p(row.interval, chance))
+            Guard(row.interval.mean, row.decimals, chance, chance_p(row.inference, chance))
             for section in ordered
             for row in section.rows
             if row.training.method == CHANCE_CONTROL and row.scored > 1
@@ -168,12 +177,12 @@ def _section_of(training: TrainingRecord) -> str:
     return PUBLISHED if training.recipe == "published" else training.training_digest
 
 
-def _section(section: str, members: Iterable[Scored]) -> Section:
+def _section(section: str, members: Iterable[Scored], tested: Tested | None) -> Section:
     groups: dict[str, list[Scored]] = defaultdict(list)
     for scored in members:
         groups[row_key(scored.training)].append(scored)
     labels = row_labels({key: group[0] for key, group in groups.items()})
-    rows = [build_row(labels[key], group) for key, group in groups.items()]
+    rows = [build_row(labels[key], group, tested) for key, group in groups.items()]
     if section == PUBLISHED:  # in an order that ranks nothing
         rows.sort(key=lambda row: (row.name, row_key(row.training)))
         return Section(words.PUBLISHED_RECIPES, None, tuple(rows))
@@ -186,7 +195,20 @@ def _section(section: str, members: Iterable[Scored]) -> Section:
     training = rows[0].training
     own, start = starts.has_own_encoders(training), starts.heading(training)
     heading = words.section_name(training.modalities, training.regime, training.regimen, start, own)
-    return Section(heading, section, tuple(_ranked(rows)))
+    return _compared(Section(heading, section, tuple(_ranked(rows))), tested)
+
+
+def _compared(section: Section, tested: Tested | None) -> Section:
+    """The ranked rows with their ties and rank intervals."""
+    ranked = section.ranked
+    comparisons = compare_rows([row.inference for row in ranked], tested)
+    if comparisons is None:
+        return section
+    told = {
+        id(row): replace(row, tied=bool(tied), ranks=(int(least), int(most)))
+        for row, tied, (least, most) in zip(ranked, comparisons.tied, comparisons.ranks, strict=True)
+    }
+    return replace(section, rows=tuple(told.get(id(row), row) for row in section.rows), comparisons=comparisons)
 
 
 def _of_equal_seeds(rows: list[Row]) -> list[Row]:
@@ -240,9 +262,7 @@ def _each_once(skipped: Iterable[SkippedRecord]) -> tuple[SkippedRecord, ...]:
     return tuple({(each.method, each.modalities, each.regime, each.reason): each for each in skipped}.values())
 
 
-def chance_p(interval: Interval, chance: float) -> float:
-    """Two-sided p of a mean against chance, from the t of its interval."""
-    distance = abs(interval.mean - chance)
-    if interval.standard_error == 0:
-        return 1.0 if distance == 0 else 0.0
-    return float(2 * stdtr(interval.degrees_of_freedom, -distance / interval.standard_error))
+def chance_p(inference: Inference, chance: float) -> float:
+    """Two-sided p of a mean against chance, by its closed error: answers at random depend on no clip."""
+    assert inference.closed is not None
+    return replace(inference.closed, mean=inference.closed.mean - chance).p_value
