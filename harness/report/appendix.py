@@ -21,6 +21,19 @@ PUBLISHED = (
     ),
 )
 LONGEST_TRACE = 8
+SETTABLE = (
+    *("input", "store", "encoder_training", "training", "tuning", "transformer", "video_encoder", "sensor_encoder"),
+    *("pretraining", "way", "shot"),
+)
+REMEDIES = {
+    "code": "code: with one version of the program for all",
+    "data": "data, split, val: on the same recordings and classes",
+    "modalities": "modalities: a row of its own (`modalities` in the preset's rows)",
+    "regime": 'regime: `regime = "frozen"` or `"tuned"` in the preset\'s rows',
+    "initialisation": "initialisation: `initialisation` in the preset's rows",
+    "precision": "precision: `--set precision=float32`",
+    "classes": "classes: the suite decides (`test-paper` has a training of its own)",
+}
 
 
 def rows(report: Report) -> list[str]:
@@ -91,12 +104,26 @@ def training_conditions(report: Report) -> list[str]:
         parts += [
             "Different from section to section, which is why rows of different sections are not ranked together:",
             grid(["training", *map(words.short, digests)], [what, *cells], "l" * (1 + len(digests))),
+            bullets(_to_compare(names)),
         ]
     parts += [
         "The same in every row of these sections:" if _published(report) else "The same in every trained row:",
         grid(["setting", "value"], [[f"`{name}`", escape(value)] for name, value in shared.items()], "ll"),
     ]
     return parts
+
+
+def _to_compare(names: Sequence[str]) -> list[str]:
+    """What to run so that rows of different sections can be ranked together."""
+    parts = {name.split(".")[0] for name in names}
+    settings = [f"--set {name}=VALUE" for name in names if name.split(".")[0] in SETTABLE]
+    ways = [remedy for part, remedy in REMEDIES.items() if part in parts]
+    if settings:
+        ways.insert(0, f"settings: `oneshot run --data DATA --preset PRESET --method NAME {' '.join(settings[:3])}`")
+    if not ways:
+        return []
+    told = "; ".join(ways)
+    return [f"To rank rows of two sections together, run those of one again under the conditions of the other. {told}."]
 
 
 def recipes(report: Report) -> list[str]:

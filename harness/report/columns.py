@@ -41,13 +41,22 @@ COLUMNS = (
     Column("sees", lambda row: words.modality_name(row.training.modalities), left=True),
     Column("encoders", lambda row: row.training.regime if row.trained else words.MISSING, left=True, drop=1),
     Column("accuracy, % [95 %]", lambda row: accuracy(row)),
+    Column("ranks", lambda row: rank_interval(row), drop=4),
     Column("seeds", lambda row: str(len(row.trainings)) if row.trained else words.MISSING, drop=2),
     Column("worst / best", extremes, drop=3),
-    Column("trained / all", _parameters, drop=5),
-    Column("train s", lambda row: words.seconds(row.train_seconds) if row.trained else words.MISSING, drop=4),
-    Column("test s", lambda row: words.seconds(row.test_seconds), drop=6),
-    Column("episodes/s", _rate, drop=7),
+    Column("trained / all", _parameters, drop=6),
+    Column("train s", lambda row: words.seconds(row.train_seconds) if row.trained else words.MISSING, drop=5),
+    Column("test s", lambda row: words.seconds(row.test_seconds), drop=7),
+    Column("episodes/s", _rate, drop=8),
 )
+
+
+def rank_interval(row: Row) -> str:
+    """``1–3``; a dash where the row is not ranked or has no rival."""
+    if row.ranks is None:
+        return words.MISSING
+    least, most = row.ranks
+    return str(least) if least == most else f"{least}{words.MISSING}{most}"
 
 
 def external_data(row: Row) -> str:
@@ -83,13 +92,15 @@ def legend(table: SuiteTable) -> dict[str, str]:
 
 
 def marks(table: SuiteTable) -> list[str]:
-    """For each of ``table.rows``: its rank, the letters of its notes, or a dash where it has no rival."""
+    """For each of ``table.rows``: its rank, with ``=`` where it is tied with the best; the letters of its notes; or a
+    dash where it has no rival."""
     letters = legend(table)
     found = []
     for section in table.sections:
         rivals = sum(row.rank is not None for row in section.rows)
         for row in section.rows:
             rank = "" if section.digest is None else str(row.rank) if rivals > 1 else words.MISSING
+            rank += "=" * (row.tied and section.comparisons is not None and sum(each.tied for each in section.rows) > 1)
             found.append("".join(letters[note] for note in row.notes) or rank)
     return found
 
@@ -129,6 +140,12 @@ def is_generated(data: Mapping[str, Any]) -> bool:
 
 def guard_sentence(guard: Guard) -> str:
     """The check of the random control in one sentence; loud where it fails."""
+    if guard.seeds:
+        first, second = (", ".join(map(str, seeds)) for seeds in guard.seeds)
+        told = f"{guard.row}: seeds {first} less seeds {second}: {words.points(guard.mean, guard.decimals)} points"
+        if guard.failed:
+            return f"CHECK FAILED: {told} ({words.p_value(guard.p)}). It must not differ from itself."
+        return f"Check passed: {told} ({words.p_value(guard.p)} for no difference)."
     found, chance = words.percent(guard.mean, guard.decimals), words.percent(guard.chance, 1).removesuffix(".0")
     compared = f"the random control scores {found} %, chance is {chance} % ({words.p_value(guard.p)}"
     if guard.failed:
@@ -148,12 +165,34 @@ def caption(table: SuiteTable) -> list[str]:
     return [
         f"Each of {table.episodes:,} fixed episodes shows a method {clips} of each of {table.way} {role} and asks for "
         f"the class of {queries}. Guessing reaches {chance} % (chance). {rule}".rstrip(),
-        words.INTERVAL,
+        covered(table),
         *_pretraining_covered(table),
+        *([words.TIES] if any(section.comparisons for section in table.sections) else []),
         f"Data: layout {data.get('layout')}, split {data.get('split')}, {data.get('clips_usable', 0):,} of "
         f"{data.get('clips_listed', 0):,} clips usable. Looks at this suite, as logged: {looks}.",
         *(guard_sentence(guard) for guard in table.guards if not guard.failed),
     ]
+
+
+def covered(table: SuiteTable) -> str:
+    """What the intervals of a table speak for: it depends on how many subjects and performances were tested."""
+    analyses = [row.inference.analysis for row in table.rows if row.inference.analysis is not None]
+    if not analyses:
+        why = " (the episodes are not recorded: `oneshot run` adds them)" if table.tested is None else ""
+        return words.CLOSED.format(why=why)
+    performances, subjects = analyses[0].performances, analyses[0].subjects
+    missing = "; ".join(
+        f"{what}: {found.note}"
+        for what, found in (("new performances", performances), ("new subjects", subjects))
+        if not found.available
+    )
+    if performances.available and subjects.available:
+        what = "new performances and new subjects (the wider of an interval for each)"
+        return words.OPEN.format(covered=what, why="")
+    if performances.available or subjects.available:
+        what = "new performances" if performances.available else "new subjects"
+        return words.OPEN.format(covered=what, why=f" {missing.capitalize()}.")
+    return words.CLOSED.format(why=f" ({missing})")
 
 
 def _pretraining_covered(table: SuiteTable) -> list[str]:

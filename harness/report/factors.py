@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.report import starts, words
 from harness.report.columns import accuracy, marks
+from harness.report.effects import effects
 from harness.report.grid import bullets, escape, grid
 from harness.report.rows import Row, method_name, method_settings, told_apart
 from harness.report.tables import SuiteTable
@@ -60,6 +61,37 @@ def section(table: SuiteTable) -> list[str]:
         "### By head, encoders and start: accuracy, % [95 %]",
         grid(["head", "encoders", "start", *SEEN], cells, "lllrrr"),
         bullets(_caption(entries)),
+        *_effects(table),
+    ]
+
+
+def _effects(table: SuiteTable) -> list[str]:
+    """What each start changes, head by head."""
+    names = dict(zip(map(id, table.rows), table.names, strict=True))
+    cells = []
+    for effect in effects(table):
+        found = effect.paired.analysis
+        places = words.decimals(found.headline().standard_error)
+        cells.append(
+            [
+                escape(names[id(effect.row)]),
+                escape(names[id(effect.scratch)]),
+                words.difference(found.interval(), places),
+                words.bare_p(found.p_value),
+            ]
+        )
+    if not cells:
+        return []
+    return [
+        "### What the start changes, percentage points",
+        grid(["row", "less", "difference [95 %]", "p"], cells, "llrr"),
+        bullets(
+            [
+                "The same head on the same kind of encoders, on the same episodes with the same seeds. The rows differ "
+                "in their start and in what follows from it, such as the clips that passed the encoders. The p are not "
+                "adjusted for their number: among twenty differences that are none, one is expected below 0.05."
+            ]
+        ),
     ]
 
 
@@ -127,6 +159,6 @@ def _caption(entries: list[_Entry]) -> list[str]:
         escape(f"Start: {'; '.join(told)}.{PRIOR if prior else ''}"),
         "Video, sensors, both: what the method is given, in training and in test. The figures are those of the table "
         f"above, with the letters of rows that are not ranked; {words.MISSING}: there is no such row.",
-        "Differences whose intervals overlap must not be read as effects; comparisons in pairs, which say how certain "
-        "a difference is, come with a later version.",
+        "Differences whose intervals overlap must not be read as effects: `oneshot compare` says how certain the "
+        "difference of two rows is.",
     ]

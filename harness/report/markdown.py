@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report import appendix, factors, pretraining, words
+from harness.report import appendix, factors, further, pretraining, words
 from harness.report.columns import (
     Column,
     caption,
@@ -86,7 +86,7 @@ def _suite(table: SuiteTable) -> list[str]:
     parts = [f"## {escape(title(table))}", grid(header, cells, ["", *("l" if column.left else "r" for column in wide)])]
     notes = [f"{letter}: {escape(reason)}." for reason, letter in legend(table).items()]
     parts.append(bullets([*notes, *caption(table)]))
-    return [*parts, *factors.section(table), *_per_class(table), *_confusion(table)]
+    return [*parts, *factors.section(table), *further.section(table), *_per_class(table), *_confusion(table)]
 
 
 def _per_class(table: SuiteTable) -> list[str]:

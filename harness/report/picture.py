@@ -6,7 +6,7 @@ from textwrap import wrap
 from xml.sax.saxutils import escape
 
 from harness.report import words
-from harness.report.columns import accuracy, data_warnings, extremes, guard_sentence, legend, marks, title
+from harness.report.columns import accuracy, covered, data_warnings, extremes, guard_sentence, legend, marks, title
 from harness.report.rows import Row
 from harness.report.tables import Report, SuiteTable
 
@@ -20,6 +20,8 @@ EXPLAINED = (
     "Dashed: chance. Worst / best: accuracy on the hardest and the easiest class, %. Trained: parameters. Rows of "
     "different sections were trained under different conditions and are not ranked together."
 )
+
+TIED = "=: cannot be told from the best of its section (Holm-adjusted p of 0.05 or more)."
 
 
 class _Canvas:
@@ -70,7 +72,10 @@ def picture(report: Report) -> str:
     for table in report.suites:
         _suite(canvas, table)
     if report.suites:
-        canvas.small(words.INTERVAL)
+        for sentence in dict.fromkeys(covered(table) for table in report.suites):
+            canvas.small(sentence)
+        if any(section.comparisons for table in report.suites for section in table.sections):
+            canvas.small(TIED)
         canvas.small(EXPLAINED)
     height = canvas.y + MARGIN - 8
     head = (

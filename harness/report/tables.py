@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ from harness.records import PretrainingRecord, SkippedRecord, TrainingRecord
 from harness.report import starts, words
 from harness.report.inference import Inference, compare_rows
 from harness.report.load import Loaded, Scored, Tested
-from harness.report.rows import Row, build_row, row_key, row_labels
-from harness.statistics import Comparisons
+from harness.report.rows import SEEDS_TO_RANK, Row, build_row, row_key, row_labels
+from harness.statistics import Comparisons, compare
 
 CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
 GUARD_FAILS_BELOW = 0.001
@@ -48,12 +48,20 @@ class Section:
 
 @dataclass(frozen=True)
 class Guard:
-    """The control that answers at random, against chance."""
+    """A difference that must be none: the control that answers at random against chance, or one row's first seeds
+    against its further ones.
 
+    Attributes:
+        mean: of the control; or the difference of the seeds.
+        seeds: the two groups; empty for the control.
+    """
+
+    row: str
     mean: float
     decimals: int
     chance: float
     p: float
+    seeds: tuple[tuple[int, ...], ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -162,13 +170,23 @@ def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
         classes=first.classes,
         sections=ordered,
         looks=None if loaded.looks is None else loaded.looks[first.suite_digest],
-        guards=tuple(
-            Guard(row.interval.mean, row.decimals, chance, chance_p(row.inference, chance))
-            for section in ordered
-            for row in section.rows
-            if row.training.method == CHANCE_CONTROL and row.scored > 1
-        ),
+        guards=tuple(_guards([row for section in ordered for row in section.rows], tested, chance)),
     )
+
+
+def _guards(rows: Iterable[Row], tested: Tested | None, chance: float) -> Iterator[Guard]:
+    for row in rows:
+        if row.training.method == CHANCE_CONTROL and row.scored > 1:
+            p = chance_p(row.inference, chance)
+            yield Guard(row.name, row.interval.mean, row.decimals, chance, p)
+        half = len(row.trainings) // 2
+        if half >= SEEDS_TO_RANK and tested is not None and row.scored:
+            identities = tested.identities.only(row.inference.common)
+            seeds = [training.seed for training in row.trainings]
+            correct = row.inference.correct
+            found = compare(correct[:half], correct[half : 2 * half], identities).analysis.closed
+            groups = (tuple(seeds[:half]), tuple(seeds[half : 2 * half]))
+            yield Guard(row.name, found.mean, words.decimals(found.standard_error), chance, found.p_value, groups)
 
 
 def _section_of(training: TrainingRecord) -> str:
@@ -252,9 +270,21 @@ def _told_apart(sections: Sequence[Section]) -> tuple[Section, ...]:
         protocols = [words.flat(twin.rows[0].training.training_protocol) for twin in twins]
         own = words.flat(section.rows[0].training.training_protocol)
         names = words.differing(protocols) if section.digest else []
-        heading = "; ".join([section.heading, *(f"{name} {own.get(name, words.MISSING)}" for name in names)])
+        heading = "; ".join([section.heading, *_differences(own, protocols, names)])
         told.append(replace(section, heading=heading))
     return tuple(told)
+
+
+def _differences(own: dict[str, str], protocols: Sequence[dict[str, str]], names: Iterable[str]) -> list[str]:
+    """What a protocol has of its own, in few words: a part that some lack altogether is named as a whole."""
+    told: dict[str, None] = {}
+    for name in names:
+        part = name.split(".")[0]
+        if all(any(each.split(".")[0] == part for each in protocol) for protocol in protocols):
+            told[f"{name} {own.get(name, words.MISSING)}"] = None
+        else:
+            told[f"{'with a' if any(each.split('.')[0] == part for each in own) else 'no'} {part} of its own"] = None
+    return list(told)
 
 
 def _each_once(skipped: Iterable[SkippedRecord]) -> tuple[SkippedRecord, ...]:

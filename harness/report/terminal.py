@@ -24,7 +24,7 @@ from harness.report.tables import Report, SuiteTable
 
 WIDEST = 120
 GAP = 2
-MARK = 2  # width of the column of ranks and letters
+MARK = 3  # width of the column of ranks and letters
 
 
 def show(report: Report, console: Console) -> None:

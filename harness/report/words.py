@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-MISSING = "\N{EN DASH}"
+from harness.statistics import Interval
+
+MISSING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 # In the order of the report. A test holds that every suite of the harness has its words.
 SUITE_RULES = {
@@ -32,9 +34,19 @@ SUITE_TITLES = {
     "test-paper": "drawn as in the released Mu-MAE code",
     "val": "validation, for selection only",
 }
-INTERVAL = (
+CLOSED = (
     "The 95 % interval covers every episode that could be drawn from these clips under this rule and, where a row has "
-    "two or more seeds, training again. It does not cover new recordings, new subjects or new classes."
+    "two or more seeds, training again. It does not cover new recordings, new subjects or new classes{why}."
+)
+OPEN = (
+    "The 95 % interval covers {covered} of the same classes and, where a row has two or more seeds, training again. "
+    "It speaks for no other classes: the accuracy by class shows how much they matter.{why}"
+)
+TIES = (
+    "=: cannot be told from the best of its section (Holm-adjusted p of 0.05 or more, from the differences on the same "
+    "episodes with the same seeds; the family is all pairs of the section). Ranks: the lowest and the highest that "
+    "all differences of the section leave at once (95 %, Bonferroni). Intervals of single rows may overlap although "
+    "their difference is certain, and the other way about: read the differences."
 )
 KEY = (
     f"#: rank among rows trained under equal conditions; {MISSING} without a rival. Sees: what the method is given. "
@@ -78,6 +90,14 @@ def compact(count: int) -> str:
     return str(count)
 
 
+def points(share: float, places: int) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    if not math.isfinite(share):
+        return MISSING
+    text = f"{share * 100:+.{places}f}"
+    return text.replace("-", MINUS) if float(text) else text[1:]
+
+
 def seconds(value: float | None) -> str:
     """Seconds with a resolution that says no more than a clock can."""
     if value is None:
@@ -87,6 +107,20 @@ def seconds(value: float | None) -> str:
 
 def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def bare_p(p: float) -> str:
+    """``0.02`` or ``< 0.001``, for a column of p."""
+    return p_value(p).removeprefix("p ").removeprefix("= ") if math.isfinite(p) else MISSING
+
+
+def difference(found: Interval, places: int) -> str:
+    """``+1.2 [−0.3, +2.7]``: a difference in percentage points with its interval."""
+    return f"{points(found.mean, places)} {bounds(found, places)}"
+
+
+def bounds(found: Interval, places: int) -> str:
+    return f"[{points(found.low, places)}, {points(found.high, places)}]"
 
 
 def short(digest: str) -> str:

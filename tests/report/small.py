@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import EvaluationRecord, PretrainingRecord, RecordFolder, TrainingRecord
+from harness.records import Episodes, EvaluationRecord, PretrainingRecord, RecordFolder, SuiteRecord, TrainingRecord
 from harness.report import read_report
 from harness.report.markdown import markdown
 from harness.report.tables import SuiteTable
@@ -171,6 +171,51 @@ def add(
     )
     records.log_test_access({"suite": suite, "suite_digest": "f" * 64, "training": identity, "date": "2026-01-01"})
     return identity
+
+
+def add_suite(folder: Path, episodes: int, *, suite: str = "test", subjects: int = 8, **changes: Any) -> Episodes:
+    """Write the record of a suite that ``add`` scores on: three classes, two performances of each by every subject,
+    one scene, two cameras, one sensor, which clip 0 lacks. Label 0 is always the first class of an episode."""
+    random = np.random.Generator(np.random.Philox(key=7))
+    clips = np.arange(3 * subjects * 2 * 2)  # class, subject, performance, camera
+    kind, subject, performance, camera = np.unravel_index(clips, (3, subjects, 2, 2))
+    drawn = np.stack([random.permutation(3)[:WAY] for _ in range(episodes)])
+    each = random.integers(subjects * 2, size=(episodes, WAY))  # performance of the query; the support's is the next
+    view = random.integers(2, size=(2, episodes, WAY))
+    query = drawn * subjects * 4 + each * 2 + view[0]
+    support = drawn * subjects * 4 + (each + 1) % (subjects * 2) * 2 + view[1]
+    found = Episodes(
+        support=support[..., None],
+        query=query,
+        label=labels(episodes),
+        drawn=drawn,
+        performance=clips // 2,
+        subject=subject,
+        scene=np.zeros_like(clips),
+        camera=camera,
+        present=np.stack([clips >= 0, clips > 0], axis=1),
+    )
+    assert (kind[query] == drawn).all()
+    assert (performance[query] != performance[support]).all()
+    records = RecordFolder(folder)
+    identity = f"{suite}-{'b' * 8}"
+    file, digest = records.write_episodes(identity, found)
+    content: dict[str, Any] = {
+        "id": identity,
+        "volatile": {},
+        "suite": suite,
+        "suite_digest": "f" * 64,
+        "evaluation_digest": "b" * 64,
+        "classes": CLASSES,
+        "subjects": tuple(f"s{number}" for number in range(subjects)),
+        "scenes": ("room",),
+        "cameras": ("left", "right"),
+        "streams": ("video", "acc"),
+        "episodes": file,
+        "episodes_digest": digest,
+    }
+    records.write(SuiteRecord.model_validate(content | changes))
+    return found
 
 
 def add_seeds(folder: Path, method: str, shares: list[list[float]], **changes: Any) -> None:

@@ -25,6 +25,7 @@ from harness.report.columns import (
     legend,
     marks,
 )
+from harness.report.markdown import markdown
 from harness.report.tables import SuiteTable
 from harness.report.words import MISSING, SUITE_RULES, SUITE_TITLES, compact, decimals, percent
 from tests.report.small import DATA, add, add_seeds, answers
@@ -332,3 +333,19 @@ def test_a_row_that_does_not_apply_is_told_once_for_all_its_seeds(tmp_path: Path
     for name, reason in (("s0", "needs video"), ("s1", "needs video"), ("other", "needs a map")):
         RecordFolder(tmp_path).write(SkippedRecord.model_validate({**common, "id": name, "reason": reason}))
     assert sorted(each.reason for each in read_report(tmp_path).skipped) == ["needs a map", "needs video"]
+
+
+def test_sections_that_differ_name_the_difference_and_what_to_run(tmp_path: Path) -> None:
+    for digest, protocol in (
+        ("1", {"classes": "base", "training": {"steps": 5}}),
+        ("2", {"classes": "base", "training": {"steps": 9}}),
+        ("3", {"classes": "base", "training": {"steps": 5}, "transformer": {"size": "tiny", "patch": 8}}),
+    ):
+        add_seeds(tmp_path, "trx", HALF, training_digest=digest * 64, training_protocol=protocol)
+    headings = {section.digest: section.heading for section in table(tmp_path).sections}
+    assert headings["1" * 64].endswith("; training.steps 5; no transformer of its own")
+    assert headings["2" * 64].endswith("; training.steps 9; no transformer of its own")
+    assert headings["3" * 64].endswith("; training.steps 5; with a transformer of its own")
+    text = markdown(read_report(tmp_path))
+    assert "run those of one again under the conditions of the other" in text
+    assert "--set training.steps=VALUE" in text

@@ -1,0 +1,55 @@
+"""What a start changes: the same head on the same encoders, started otherwise, less the one from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.report import starts
+from harness.report.rows import Row, method_settings
+from harness.report.tables import SuiteTable
+from harness.statistics import Paired, compare
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A row less its like from scratch, on the same episodes with the same seeds."""
+
+    row: Row
+    scratch: Row
+    paired: Paired
+
+
+def effects(table: SuiteTable) -> list[Effect]:
+    """Of every row that has a like from scratch. Their training differs in the start and what follows from it, so that
+    they are compared and not ranked; nothing is adjusted for their number."""
+    if table.tested is None:
+        return []
+    complete = [
+        row for row in table.rows if row.trained and not row.published and row.scored and row.scored == row.episodes
+    ]
+    scratch = {_like(row): row for row in complete if row.training.initialisation == starts.SCRATCH}
+    found = []
+    for row in complete:
+        base = scratch.get(_like(row))
+        if base is None or row is base or _seeds(row) != _seeds(base):
+            continue
+        inductive = row.inference.inductive and base.inference.inductive
+        paired = compare(row.inference.correct, base.inference.correct, table.tested.identities, inductive)
+        found.append(Effect(row, base, paired))
+    return found
+
+
+def _like(row: Row) -> tuple[str, ...]:
+    training = row.training
+    return (
+        training.method,
+        repr(method_settings(training)),
+        training.regime,
+        training.regimen,
+        starts.encoders(training),
+        repr(training.modalities),
+    )
+
+
+def _seeds(row: Row) -> list[int]:
+    return [training.seed for training in row.trainings]
