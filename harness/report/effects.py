@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.report import starts
+from harness.report.inference import compare_pair
 from harness.report.rows import Row, method_settings
 from harness.report.tables import SuiteTable
-from harness.statistics import Paired, compare
+from harness.statistics import Paired
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,6 @@ class Effect:
 def effects(table: SuiteTable) -> list[Effect]:
     """Of every row that has a like from scratch. Their training differs in the start and what follows from it, so that
     they are compared and not ranked; nothing is adjusted for their number."""
-    if table.tested is None:
-        return []
     complete = [
         row for row in table.rows if row.trained and not row.published and row.scored and row.scored == row.episodes
     ]
@@ -33,9 +32,9 @@ def effects(table: SuiteTable) -> list[Effect]:
         base = scratch.get(_like(row))
         if base is None or row is base or _seeds(row) != _seeds(base):
             continue
-        inductive = row.inference.inductive and base.inference.inductive
-        paired = compare(row.inference.correct, base.inference.correct, table.tested.identities, inductive)
-        found.append(Effect(row, base, paired))
+        paired = compare_pair(row.inference, base.inference)
+        if paired is not None:
+            found.append(Effect(row, base, paired))
     return found
 
 

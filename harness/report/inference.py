@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.report.load import Scored, Tested
-from harness.statistics import Analysis, Comparisons, Estimate, Interval, analyse, compare_all, over_seeds
+from harness.statistics import Analysis, Comparisons, Estimate, Family, Interval, Paired, analyse, over_seeds
 from harness.statistics import closed_estimate as closed
 
 NOTHING = Interval(float("nan"), float("nan"), float("nan"), float("nan"), 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inference:
     """What is known of one row's mean.
 
@@ -24,6 +24,8 @@ class Inference:
         closed: these clips, all episodes that could be drawn; over seeds.
         analysis: new performances and new subjects as well; None where the episodes are not recorded.
         inductive: whether a query's answer depends on that query and the support set alone.
+        family: the rows of the suite that were scored on all of its episodes, this one at ``place``; None where this
+            one was not, or the episodes are not recorded.
     """
 
     common: np.ndarray
@@ -31,6 +33,8 @@ class Inference:
     closed: Estimate | None
     analysis: Analysis | None
     inductive: bool
+    family: Family | None = None
+    place: int = 0
 
     @property
     def scored(self) -> int:
@@ -51,27 +55,51 @@ class Inference:
         return self.closed.interval()
 
 
-def infer(group: Sequence[Scored], tested: Tested | None) -> Inference:
-    """Of the seeds of one row, on the episodes that all of them scored."""
-    common = np.logical_and.reduce([each.done for each in group])
-    correct = np.stack([each.correct[common] for each in group])
-    first = group[0]
-    inductive = not first.training.transductive or first.evaluation.queries_per_episode == 1
-    if not correct.shape[1]:
-        return Inference(common, correct, None, None, inductive)
-    estimate = over_seeds(correct.mean(axis=(1, 2)), closed(correct.mean(axis=(0, 2))))
-    analysis = None
-    if tested is not None:
-        identities = tested.identities if common.all() else tested.identities.only(common)
-        analysis = analyse(correct, identities, inductive)
-    return Inference(common, correct, estimate, analysis, inductive)
+def infer(groups: Mapping[str, Sequence[Scored]], tested: Tested | None) -> dict[str, Inference]:
+    """Of all rows of a suite, each on the episodes that all of its seeds scored.
 
-
-def compare_rows(rows: Sequence[Inference], tested: Tested | None) -> Comparisons | None:
-    """All pairs of rows that are ranked together; the family is all of them. None where there is nothing to compare.
-
-    Rows are ranked only where all episodes were scored, with the same seeds.
+    Args:
+        groups: the seeds of each row.
     """
-    if tested is None or len(rows) < 2:
+    common = {key: np.logical_and.reduce([each.done for each in group]) for key, group in groups.items()}
+    correct = {key: np.stack([each.correct[common[key]] for each in group]) for key, group in groups.items()}
+    inductive = {
+        key: not group[0].training.transductive or group[0].evaluation.queries_per_episode == 1
+        for key, group in groups.items()
+    }
+    complete = [key for key in groups if common[key].all()] if tested is not None else []
+    family = None
+    if tested is not None and complete:
+        family = Family([correct[key] for key in complete], tested.identities, [inductive[key] for key in complete])
+    found = {}
+    for key, right in correct.items():
+        if not right.shape[1]:
+            found[key] = Inference(common[key], right, None, None, inductive[key])
+            continue
+        estimate = over_seeds(right.mean(axis=(1, 2)), closed(right.mean(axis=(0, 2))))
+        if family is not None and key in complete:
+            place = complete.index(key)
+            analysis = family.analyses[place]
+            found[key] = Inference(common[key], right, estimate, analysis, inductive[key], family, place)
+        else:
+            alone = tested and analyse(right, tested.identities.only(common[key]), inductive[key])
+            found[key] = Inference(common[key], right, estimate, alone, inductive[key])
+    return found
+
+
+def compare_rows(rows: Sequence[Inference]) -> Comparisons | None:
+    """All pairs of rows that are ranked together; the family of comparisons is all of them. None where there is
+    nothing to compare."""
+    if len(rows) < 2 or any(row.family is None for row in rows):
         return None
-    return compare_all([row.correct for row in rows], tested.identities, inductive=all(row.inductive for row in rows))
+    assert rows[0].family is not None
+    return rows[0].family.compare([row.place for row in rows])
+
+
+def compare_pair(first: Inference, second: Inference) -> Paired | None:
+    """The first less the second, of one suite; None where one was not scored on all episodes, or they are not
+    recorded."""
+    if first.family is None or second.family is None:
+        return None
+    assert first.family is second.family
+    return first.family.paired(first.place, second.place)

@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.records import PretrainingRecord, TrainingRecord
 from harness.report import starts, words
-from harness.report.inference import Inference, infer
+from harness.report.inference import Inference
 from harness.report.load import Scored, Tested
 from harness.report.metrics import Metrics, metrics_of
 from harness.statistics import Interval
@@ -112,8 +112,8 @@ class Row:
         return name, share
 
 
-def build_row(label: str, group: Sequence[Scored], tested: Tested | None) -> Row:
-    group = sorted(group, key=lambda scored: scored.training.seed)
+def build_row(label: str, group: Sequence[Scored], inference: Inference, tested: Tested | None) -> Row:
+    """A row from its seeds, in their order."""
     trainings = tuple(scored.training for scored in group)
     seeds = [training.seed for training in trainings]
     first = group[0].evaluation
@@ -122,7 +122,6 @@ def build_row(label: str, group: Sequence[Scored], tested: Tested | None) -> Row
             f"two records of one row, seed and suite: {', '.join(scored.evaluation.id for scored in group)}.",
             remedy="Delete one of them.",
         )
-    inference = infer(group, tested)
     return Row(
         label=label,
         trainings=trainings,

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.records import PretrainingRecord, SkippedRecord, TrainingRecord
 from harness.report import starts, words
-from harness.report.inference import Inference, compare_rows
+from harness.report.inference import Inference, compare_rows, infer
 from harness.report.load import Loaded, Scored, Tested
 from harness.report.rows import SEEDS_TO_RANK, Row, build_row, row_key, row_labels
 from harness.statistics import Comparisons, compare
@@ -151,11 +151,15 @@ def build(loaded: Loaded) -> Report:
 
 def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
     first = group[0].evaluation
-    sections: dict[str, list[Scored]] = defaultdict(list)
-    for scored in group:
-        sections[_section_of(scored.training)].append(scored)
     tested = loaded.tested.get(first.evaluation_digest)
-    built = [_section(name, members, tested) for name, members in sections.items()]
+    rows: dict[str, list[Scored]] = defaultdict(list)
+    for scored in sorted(group, key=lambda scored: scored.training.seed):
+        rows[row_key(scored.training)].append(scored)
+    inferences = infer(rows, tested)
+    sections: dict[str, dict[str, list[Scored]]] = defaultdict(dict)
+    for key, members in rows.items():
+        sections[_section_of(members[0].training)][key] = members
+    built = [_section(name, members, inferences, tested) for name, members in sections.items()]
     ordered = _told_apart(sorted(built, key=_section_order))
     chance = 1 / first.way
     return SuiteTable(
@@ -195,12 +199,11 @@ def _section_of(training: TrainingRecord) -> str:
     return PUBLISHED if training.recipe == "published" else training.training_digest
 
 
-def _section(section: str, members: Iterable[Scored], tested: Tested | None) -> Section:
-    groups: dict[str, list[Scored]] = defaultdict(list)
-    for scored in members:
-        groups[row_key(scored.training)].append(scored)
+def _section(
+    section: str, groups: dict[str, list[Scored]], inferences: dict[str, Inference], tested: Tested | None
+) -> Section:
     labels = row_labels({key: group[0] for key, group in groups.items()})
-    rows = [build_row(labels[key], group, tested) for key, group in groups.items()]
+    rows = [build_row(labels[key], group, inferences[key], tested) for key, group in groups.items()]
     if section == PUBLISHED:  # in an order that ranks nothing
         rows.sort(key=lambda row: (row.name, row_key(row.training)))
         return Section(words.PUBLISHED_RECIPES, None, tuple(rows))
@@ -213,13 +216,13 @@ def _section(section: str, members: Iterable[Scored], tested: Tested | None) -> 
     training = rows[0].training
     own, start = starts.has_own_encoders(training), starts.heading(training)
     heading = words.section_name(training.modalities, training.regime, training.regimen, start, own)
-    return _compared(Section(heading, section, tuple(_ranked(rows))), tested)
+    return _compared(Section(heading, section, tuple(_ranked(rows))))
 
 
-def _compared(section: Section, tested: Tested | None) -> Section:
+def _compared(section: Section) -> Section:
     """The ranked rows with their ties and rank intervals."""
     ranked = section.ranked
-    comparisons = compare_rows([row.inference for row in ranked], tested)
+    comparisons = compare_rows([row.inference for row in ranked])
     if comparisons is None:
         return section
     told = {

@@ -5,14 +5,12 @@ new performances, or new subjects, of the same classes. With several training se
 anything about new classes.
 """
 
-from harness.statistics.analysis import Analysis, analyse
+from harness.statistics.analysis import Analysis
 from harness.statistics.closed import closed_estimate, episode_interval
 from harness.statistics.clusters import Identities, Slots
-from harness.statistics.comparisons import Comparisons, compare_all, holm, simultaneous_level
-from harness.statistics.deletion import by_deletion
+from harness.statistics.comparisons import Comparisons, Paired, holm, simultaneous_level
+from harness.statistics.family import Family, analyse, compare, compare_all
 from harness.statistics.interval import Estimate, Interval
-from harness.statistics.jackknife import by_performance, by_subject
-from harness.statistics.paired import Paired, compare
 from harness.statistics.seeds import over_seeds, seeds_interval
 from harness.statistics.signflips import SignFlips, sign_flips
 
@@ -20,15 +18,13 @@ __all__ = [
     "Analysis",
     "Comparisons",
     "Estimate",
+    "Family",
     "Identities",
     "Interval",
     "Paired",
     "SignFlips",
     "Slots",
     "analyse",
-    "by_deletion",
-    "by_performance",
-    "by_subject",
     "closed_estimate",
     "compare",
     "compare_all",

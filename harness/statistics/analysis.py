@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
-import numpy as np
-
-from harness.statistics.closed import closed_estimate
-from harness.statistics.clusters import Identities
-from harness.statistics.deletion import by_deletion
 from harness.statistics.interval import SHARE, Estimate, Interval, wider
-from harness.statistics.jackknife import by_performance, by_subject
-from harness.statistics.seeds import over_seeds
 
 
 @dataclass(frozen=True)
@@ -49,28 +41,3 @@ class Analysis:
         """Two-sided, of the mean being 0: the larger of the open estimates', so that it agrees with the headline."""
         known = [found.p_value for found in (self.performances, self.subjects) if found.available]
         return max(known, default=math.nan)
-
-
-def analyse(
-    correct: np.ndarray,
-    identities: Identities,
-    inductive: bool = True,
-    bounds: tuple[float, float] = SHARE,
-) -> Analysis:
-    """All intervals of one method, or of the differences of two.
-
-    Args:
-        correct: (K, B, Q) whether each query was answered rightly by each training seed; episodes that were not scored
-            are left out beforehand, here and in ``identities``.
-        inductive: as for :func:`harness.statistics.jackknife.by_subject`.
-    """
-    average = correct.mean(axis=0)
-    seeds = partial(over_seeds, correct.mean(axis=(1, 2)))
-    return Analysis(
-        closed=seeds(closed_estimate(average.mean(axis=1))),
-        performances=seeds(by_performance(average, identities)),
-        subjects=seeds(by_subject(average, identities, inductive)),
-        deletion=seeds(by_deletion(average, identities.subjects)),
-        seeds=len(correct),
-        bounds=bounds,
-    )

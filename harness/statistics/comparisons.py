@@ -8,9 +8,17 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.statistics.clusters import Identities
+from harness.statistics.analysis import Analysis
 from harness.statistics.interval import Interval
-from harness.statistics.paired import Paired, compare
+from harness.statistics.signflips import SignFlips
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean of A less that of B. ``analysis.p_value`` is the test; ``signs`` stands beside it."""
+
+    analysis: Analysis
+    signs: SignFlips
 
 
 @dataclass(frozen=True)
@@ -35,31 +43,16 @@ class Comparisons:
     tied: np.ndarray
     ranks: np.ndarray
 
-
-def compare_all(
-    methods: Sequence[np.ndarray], identities: Identities, level: float = 0.95, inductive: bool = True
-) -> Comparisons:
-    """Every pair of M methods.
-
-    Args:
-        methods: one array (K, B, Q) each, as for :func:`harness.statistics.paired.compare`.
-    """
-    count = len(methods)
-    pairs = tuple(combinations(range(count), 2))
-    paired = tuple(compare(methods[i], methods[j], identities, inductive) for i, j in pairs)
-    adjusted = holm(np.asarray([pair.analysis.p_value for pair in paired], dtype=np.float64))
-    each = simultaneous_level(level, len(pairs))
-    intervals = tuple(pair.analysis.interval(each) for pair in paired)
-    best = int(np.argmax([method.mean() for method in methods]))
-    return Comparisons(
-        pairs,
-        paired,
-        adjusted,
-        intervals,
-        best,
-        tied(best, count, pairs, adjusted, level),
-        ranks(count, pairs, intervals),
-    )
+    @classmethod
+    def of(cls, means: Sequence[float], paired: Sequence[Paired], level: float = 0.95) -> Comparisons:
+        """From the means of all methods and the comparisons of all pairs: (0, 1), (0, 2), .., (1, 2), .."""
+        count, best = len(means), int(np.argmax(means))
+        pairs = tuple(combinations(range(count), 2))
+        adjusted = holm(np.asarray([pair.analysis.p_value for pair in paired], dtype=np.float64))
+        each = simultaneous_level(level, len(pairs))
+        intervals = tuple(pair.analysis.interval(each) for pair in paired)
+        left, found = tied(best, count, pairs, adjusted, level), ranks(count, pairs, intervals)
+        return cls(pairs, tuple(paired), adjusted, intervals, best, left, found)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

@@ -2,38 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
-from harness.statistics.closed import closed_estimate
-from harness.statistics.clusters import Slots
-from harness.statistics.interval import Estimate, mean_of, unavailable
-from harness.statistics.jackknife import FEWEST_SUBJECTS, NO_EFFECT
+from harness.statistics.spread import Spread
 
+FEWEST_SUBJECTS = 5
 FEWEST_EPISODES = 200
 
 
-def by_deletion(correct: np.ndarray, subjects: Slots) -> Estimate:
-    """Delete-one jackknife over S subjects, t with S - 1 degrees of freedom.
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Which episodes remain without each of S subjects.
+
+    Attributes:
+        episodes: (S, B) 1 where the subject is not in the episode, else 0.
+    """
+
+    episodes: np.ndarray
+
+    @classmethod
+    def of(cls, subjects: np.ndarray, count: int) -> LeftOut:
+        """From the codes 0 .. count - 1 of all slots, (B, T)."""
+        episodes = np.ones((count, len(subjects)))
+        episodes[subjects, np.arange(len(subjects))[:, None]] = 0
+        return cls(episodes)
+
+    @cached_property
+    def left(self) -> np.ndarray:
+        """(S,) episodes that remain, B_s."""
+        return np.asarray(self.episodes.sum(axis=1))
+
+    @cached_property
+    def noise(self) -> float:
+        """sum_s 1 / B_s - (1 / S) sum_s,s' |B_s and B_s'| / (B_s B_s').
+
+        That is tr(M) - sum(M) / S for the covariances M of the theta_s under a common variance, 1, of the episodes.
+        """
+        shared = self.episodes @ self.episodes.T / np.outer(self.left, self.left)
+        return float((1 / self.left).sum()) - float(shared.mean() * len(shared))
+
+    @cached_property
+    def reason(self) -> str:
+        """Why the subjects cannot be left out; empty where they can."""
+        count = len(self.left)
+        if count < FEWEST_SUBJECTS:
+            return f"{count} subject{'s' * (count != 1)}"
+        if self.left.min() < FEWEST_EPISODES:
+            return f"{count} subjects, one of them in all but {self.left.min():.0f} episodes"
+        return ""
+
+
+def by_deletion(episodes: np.ndarray, without: LeftOut) -> Spread:
+    """Delete-one jackknife over S subjects, with S - 1 degrees of freedom.
 
     theta_s is the mean over the B_s episodes without subject s. Means over different episodes differ even where
     subjects do not matter: what that adds to the spread of the theta_s is taken off, given the episodes they share.
 
     Args:
-        correct: (B, Q) as for :func:`harness.statistics.jackknife.by_subject`.
+        episodes: (M, B) accuracy of every episode.
     """
-    without = ~subjects.members.present
-    count, left = len(without), without.sum(axis=1)
-    if count < FEWEST_SUBJECTS:
-        return unavailable(mean_of(correct), f"{count} subject{'s' * (count != 1)}")
-    if left.min() < FEWEST_EPISODES:
-        return unavailable(mean_of(correct), f"{count} subjects, one of them in all but {left.min()} episodes")
-    episodes = correct.mean(axis=1)
-    closed = closed_estimate(episodes)
-    means = without @ episodes / left
-    weights = without.astype(np.float64)
-    # tr(M) - sum(M) / S for the covariances M of the theta_s under a common variance of the episodes
-    shared = weights @ weights.T / np.outer(left, left)
-    noise = float(episodes.var(ddof=1)) * (float((1 / left).sum()) - float(shared.sum()) / count)
-    extra = (count - 1) / count * max(0.0, float(((means - means.mean()) ** 2).sum()) - noise)
-    error = (closed.standard_error**2 + extra) ** 0.5
-    return Estimate(closed.mean, error, count - 1, "" if extra > 0 else NO_EFFECT.format("subject"))
+    methods, count = episodes.shape
+    subjects = len(without.left)
+    factor = (subjects - 1) / max(1, subjects)
+    if without.reason:
+        nothing = np.zeros((methods, 0)), np.zeros((methods, methods))
+        return Spread("subject", *nothing, count, factor, subjects - 1, without.reason)
+    means = episodes @ without.episodes.T / without.left
+    noise = count * without.noise * np.atleast_2d(np.cov(episodes))
+    return Spread("subject", means - means.mean(axis=1, keepdims=True), noise, count, factor, subjects - 1)

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.statistics.clusters import Identities
-from harness.statistics.jackknife import influences, residuals
-
 MOST_EXACT = 20
 FLIPS = 99_999
 _KEY = 0x7369676E_666C6970
@@ -34,23 +31,19 @@ def sign_flips(values: np.ndarray) -> SignFlips:
     least = 2.0 ** (1 - len(values))
     observed, slack = abs(values.sum()), 1e-12 * np.abs(values).sum()
     if len(values) <= MOST_EXACT:
-        # with the first sign held, since flipping all signs changes no absolute sum
-        sums = values[:1]
-        for value in values[1:]:
-            sums = np.concatenate([sums + value, sums - value])
-        return SignFlips(float((np.abs(sums) >= observed - slack).mean()), least)
+        # a pattern is one of each half; those as far below 0 mirror those above, which sorted sums count
+        half, other = _sums(values[: len(values) // 2]), np.sort(_sums(values[len(values) // 2 :]))
+        above = len(other) - np.searchsorted(other, observed - slack - half)
+        return SignFlips(min(1.0, 2 * float(above.mean()) / len(other)), least)
     words = np.random.Philox(key=_KEY).random_raw(FLIPS * -(-len(values) // 64)).reshape(FLIPS, -1)
     bits = np.unpackbits(words.astype("<u8").view(np.uint8), axis=1)[:, : len(values)]
     as_far = int((np.abs((1 - 2.0 * bits) @ values) >= observed - slack).sum())
     return SignFlips((1 + as_far) / (1 + FLIPS), max(least, 1 / (1 + FLIPS)))
 
 
-def subject_values(correct: np.ndarray, identities: Identities, inductive: bool = True) -> np.ndarray:
-    """(S,) pseudo-values: mean + S C_s. Their mean is the mean, its squared standard error S / (S - 1) sum C_s^2.
-
-    Args:
-        correct: (B, Q) as for :func:`harness.statistics.jackknife.by_subject`.
-    """
-    members = identities.subjects.members
-    found = influences(residuals(correct, identities.strata, own=inductive), members)
-    return np.asarray(correct.mean() + members.count * found)
+def _sums(values: np.ndarray) -> np.ndarray:
+    """(2^S,) with all patterns of signs."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums

@@ -22,7 +22,7 @@ import numpy as np
 import scipy
 from scipy.stats import binomtest
 
-from harness.statistics.analysis import analyse
+from harness.statistics.family import analyse
 from harness.statistics.worlds import EPISODES, TRUTH_EPISODES, WORLDS, World, replicate, truth
 
 LEVEL, SEED = 0.95, 2026

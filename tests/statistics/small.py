@@ -64,6 +64,12 @@ class Small:
         return np.asarray(influences), max(0.0, float((np.asarray(influences) ** 2).sum()) - noise)
 
 
+def accuracies(*methods: np.ndarray) -> np.ndarray:
+    """(B, 1 + Q, M) of the episode, and each query's part in it, from M methods' answers (B, Q)."""
+    parts = [np.concatenate([m.mean(axis=1, keepdims=True), m / m.shape[1]], axis=1) for m in methods]
+    return np.stack(parts, axis=-1)
+
+
 def small(seed: int = 0, episodes: int = 60, subjects: int = 5) -> Small:
     random = np.random.default_rng(seed)
     classes = np.asarray([random.permutation(4)[:3] for _ in range(episodes)])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from harness.statistics import Identities, Interval, analyse, compare, compare_all, holm, sign_flips
 from harness.statistics.comparisons import ranks, simultaneous_level
-from harness.statistics.signflips import subject_values
 from harness.statistics.worlds import WORLDS, replicate
+from tests.statistics.small import small
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +71,15 @@ def test_one_seed_has_no_seed_term(found: Identities) -> None:
     )
 
 
-def test_pseudo_values_have_the_mean_and_the_error(found: Identities) -> None:
-    correct = answers(0.7, 1)[0]
-    values = subject_values(correct, found)
-    assert values.shape == (8,)
-    assert values.mean() == pytest.approx(correct.mean())
+@pytest.mark.parametrize("inductive", [False, True])
+@pytest.mark.parametrize("subjects", [3, 6])
+def test_signs_of_pseudo_values_by_loops(subjects: int, inductive: bool) -> None:
+    """Also where there are too few subjects for an interval."""
+    case, other = small(1, subjects=subjects), small(2).correct
+    difference = case.correct.astype(float) - other
+    influences, _ = replace(case, correct=difference).brute_force(case.subject, inductive)
+    signs = compare(case.correct[None], other[None], case.identities, inductive).signs
+    assert signs == sign_flips(difference.mean() + len(influences) * influences)
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])
@@ -84,6 +91,15 @@ def test_sign_flips_as_scipy(count: int) -> None:
         expected = stats.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)
         assert found.p_value == pytest.approx(expected.pvalue)
     assert sign_flips(np.abs(values) + 0.1).p_value == found.smallest
+
+
+def test_sign_flips_count_ties() -> None:
+    """Whole numbers, many patterns of which have the same sum: all 2^11 of them one by one."""
+    for seed in range(20):
+        values = np.random.default_rng(seed).integers(-2, 4, 11)
+        sums = [abs(np.dot(signs, values)) for signs in itertools.product((1, -1), repeat=11)]
+        assert sign_flips(values / 7).p_value == np.mean(np.asarray(sums) >= abs(values.sum()))
+    assert sign_flips(np.zeros(8)).p_value == 1
 
 
 def test_many_subjects_take_a_fixed_stream() -> None:

@@ -9,26 +9,37 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.statistics import Identities, Slots, by_deletion, by_performance, by_subject, closed_estimate
-from harness.statistics.jackknife import influences, residuals, variance
+from harness.statistics import Analysis, Identities, Slots, analyse, compare
+from harness.statistics.design import Design
+from harness.statistics.jackknife import by_performance, by_subject
+from harness.statistics.spread import less
 from harness.statistics.worlds import WORLDS
 from harness.statistics.worlds import replicate as made_up
-from tests.statistics.small import small
+from tests.statistics.small import accuracies, small
+
+OPEN = ("performances", "subjects")
+
+
+def of_one(correct: np.ndarray, identities: Identities) -> Analysis:
+    return analyse(correct[None], identities)
 
 
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_influences_and_variance_by_loops(seed: int, own: bool) -> None:
-    case = small(seed)
-    found = case.identities
-    values = residuals(case.correct, found.strata, own)
-    for members, shares, cluster in (
-        (found.performances.members, found.performance_shares, case.performance),
-        (found.subjects.members, found.subject_shares, case.subject),
-    ):
-        expected, total = case.brute_force(cluster, own)
-        np.testing.assert_allclose(influences(values, members), expected, atol=1e-14)
-        assert variance(values, members, found.strata, shares) == pytest.approx(total, abs=1e-15)
+    """Of one method, of another, and of their difference."""
+    case, other = small(seed), small(seed + 10).correct
+    both, found = accuracies(case.correct, other), case.identities
+    spread = by_subject(both, found, own)
+    kinds = (
+        [(spread, case.subject)] if own else [(spread, case.subject), (by_performance(both, found), case.performance)]
+    )
+    difference = case.correct.astype(float) - other
+    for each, cluster in kinds:
+        for rows, correct in (([0], case.correct), ([1], other), ([0, 1], difference)):
+            expected, total = replace(case, correct=correct).brute_force(cluster, own)
+            np.testing.assert_allclose(less(each.linear, rows), expected, atol=1e-14)
+            assert each.variance(rows) == pytest.approx(each.factor * total, abs=1e-15)
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -61,11 +72,12 @@ def test_an_influence_is_the_derivative_of_the_weighted_accuracy(own: bool) -> N
     def derivative(chosen: np.ndarray) -> float:
         return (accuracy(1 + 1e-5 * chosen) - accuracy(1 - 1e-5 * chosen)) / 2e-5
 
-    values, one = residuals(correct, found.strata, own), np.arange(12).reshape(3, 4)
+    values, one = accuracies(correct), np.arange(12).reshape(3, 4)
+    design = Design(found.performances.codes, found.strata, found.by_subject_inductive.parts * own)
     by_one = [derivative(one == g) for g in range(12)]
-    np.testing.assert_allclose(influences(values, found.performances.members), by_one, atol=1e-8)
+    np.testing.assert_allclose(design.moments(values)[0][0], by_one, atol=1e-8)
     by_person = [derivative(subjects == s) for s in np.unique(subjects)]
-    np.testing.assert_allclose(influences(values, found.subjects.members), by_person, atol=1e-8)
+    np.testing.assert_allclose(by_subject(values, found, own).linear[0], by_person, atol=1e-8)
 
 
 def test_relabelling_and_the_order_of_episodes_change_nothing() -> None:
@@ -75,57 +87,64 @@ def test_relabelling_and_the_order_of_episodes_change_nothing() -> None:
     other = Identities(
         *(Slots(names[s.support], names[s.query]) for s in (found.classes, found.performances, found.subjects))
     ).only(order)
-    for function in (by_performance, by_subject):
-        again, once = function(case.correct[order], other), function(case.correct, found)
+    for kind in OPEN:
+        again, once = getattr(of_one(case.correct[order], other), kind), getattr(of_one(case.correct, found), kind)
         assert again.standard_error == pytest.approx(once.standard_error, rel=1e-12)
         assert again.degrees_of_freedom == once.degrees_of_freedom
 
 
 def test_shift_and_scale() -> None:
     correct, found = made_up(WORLDS["UTD C"], 0, 0, 2_000)
-    for function in (by_performance, by_subject):
-        plain = function(correct, found).standard_error
-        assert function(correct - 0.3, found).standard_error == pytest.approx(plain, rel=1e-9)
-        assert function(-0.5 * correct, found).standard_error == pytest.approx(0.5 * plain, rel=1e-9)
+    plain = of_one(correct, found)
+    for scale, other in ((1, correct - 0.3), (0.5, -0.5 * correct), (1e-4, 1e-4 * correct)):
+        changed = of_one(other, found)
+        for kind in OPEN:
+            error = getattr(plain, kind).standard_error
+            assert getattr(changed, kind).standard_error == pytest.approx(scale * error, rel=1e-9)
 
 
 def test_differences_between_classes_are_not_noise_of_the_test_set() -> None:
     """Every query of a class has its class's accuracy exactly: no performance and no subject matters."""
     case = small(4, 3_000, subjects=6)
     correct = np.asarray([0.1, 0.4, 0.6, 0.9])[case.classes]
-    alone = by_subject(correct, case.identities)
-    closed = closed_estimate(correct.mean(axis=1)).standard_error
-    assert alone.standard_error < 1.5 * closed
-    assert by_performance(correct, case.identities).standard_error < 1.5 * closed
+    found = of_one(correct, case.identities)
+    assert found.subjects.standard_error < 1.5 * found.closed.standard_error
+    assert found.performances.standard_error < 1.5 * found.closed.standard_error
 
 
 def test_one_subject_and_one_performance_a_class_are_not_available() -> None:
     case = small()
     lonely = replace(case, subjects=np.zeros_like(case.subjects)).identities
-    for found in (by_subject(case.correct, lonely), by_deletion(case.correct, lonely.subjects)):
+    alone = of_one(case.correct, lonely)
+    for found in (alone.subjects, alone.deletion):
         assert found.note == "not available: 1 subject"
         assert math.isnan(found.standard_error)
         assert math.isnan(found.p_value)
     single = replace(case, support=case.support * 0, query=case.query * 0).identities
-    assert by_performance(case.correct, single).note == "not available: no class has two performances"
+    assert of_one(case.correct, single).performances.note == "not available: no class has two performances"
 
 
 def test_all_right_is_no_effect() -> None:
     found = made_up(WORLDS["UTD B"], 0, 0, 1_000)[1]
-    sure = by_subject(np.ones((1_000, 5), dtype=bool), found)
+    sure = of_one(np.ones((1_000, 5), dtype=bool), found).subjects
     assert (sure.standard_error, sure.note) == (0, "no subject effect detectable")
     assert (sure.interval().low, sure.interval().high) == (1, 1)
 
 
 def test_deletion_by_sets() -> None:
+    """Of one method, and of its difference to another."""
     correct, found = made_up(WORLDS["UTD C"], 0, 1, 1_500)
-    episodes, subjects = correct.mean(axis=1), found.subjects.all
+    other, subjects = np.random.default_rng(0).random(correct.shape) < 0.5, found.subjects.all
     without = [{b for b in range(1_500) if s not in subjects[b]} for s in range(8)]
-    means = [np.mean([episodes[b] for b in each]) for each in without]
     shared = sum(len(a & b) / len(a) / len(b) for a in without for b in without) / 8
-    noise = episodes.var(ddof=1) * (sum(1 / len(each) for each in without) - shared)
-    extra = 7 / 8 * max(0, sum((mean - np.mean(means)) ** 2 for mean in means) - noise)
-    expected = (episodes.var(ddof=1) / 1_500 + extra) ** 0.5
-    assert by_deletion(correct, found.subjects).standard_error == pytest.approx(expected)
-    few = by_deletion(correct[:400], found.subjects.only(np.arange(400)))
+    pair = compare(correct[None], other[None], found).analysis
+    for answers, estimate in ((correct, of_one(correct, found).deletion), (correct * 1.0 - other, pair.deletion)):
+        episodes = answers.mean(axis=1)
+        means = [np.mean([episodes[b] for b in each]) for each in without]
+        noise = episodes.var(ddof=1) * (sum(1 / len(each) for each in without) - shared)
+        extra = 7 / 8 * max(0, sum((mean - np.mean(means)) ** 2 for mean in means) - noise)
+        expected = (episodes.var(ddof=1) / 1_500 + extra) ** 0.5
+        assert extra > 0
+        assert estimate.standard_error == pytest.approx(expected)
+    few = of_one(correct[:400], found.only(np.arange(400))).deletion
     assert few.note.startswith("not available: 8 subjects, one of them in all but")

@@ -1,4 +1,4 @@
-"""100 test sets of the cheapest world; all worlds: `python -m harness.statistics.simulation`."""
+"""100 test sets of three worlds; all worlds: `python -m harness.statistics.simulation`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ from harness.statistics import simulation
 from harness.statistics.worlds import WORLDS, replicate, truth
 
 
-def test_coverage_of_the_cheapest_world() -> None:
-    """A headline that truly covers 92 % has fewer hits once in a thousand; the closed interval is far off."""
-    found = simulation.outcome(WORLDS["UTD B"], 100, truth_episodes=200_000)
-    assert found.intervals["headline"].covered >= binom.ppf(0.001, 100, simulation.LEAST)
-    assert found.intervals["closed"].covered < 50
-    for kind in ("performances", "subjects"):
+@pytest.mark.parametrize("name", ["UTD B", "UTD C, unequal", "MMAct C"])
+def test_coverage(name: str) -> None:
+    """A headline that truly covers 92 % has fewer hits once in a thousand; the closed interval is far off.
+
+    No number of hits in 100 tells 99 % from more, so that intervals which are too wide are known by their error. The
+    standard deviation of 100 means is off by 7 %.
+    """
+    found = simulation.outcome(WORLDS[name], 100, truth_episodes=200_000)
+    headline, closed = found.intervals["headline"], found.intervals["closed"]
+    assert binom.ppf(0.001, 100, simulation.LEAST) <= headline.covered
+    assert 0.8 < headline.mean_standard_error / found.true_sd < 1.4
+    assert closed.covered <= binom.ppf(0.999, 100, 0.55)
+    for kind in ("performances", "subjects", "deletion"):
         assert found.intervals[kind].mean_standard_error == pytest.approx(found.true_sd, rel=0.35)
 
 
