@@ -7,50 +7,45 @@ from typing import Annotated
 
 import typer
 
-RUNS = Path("runs")
-
 
 def command(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of a run, or its folder of records; by default the one run below ./runs.", show_default=False
+            help="Folder of a run, its folder of records, or a folder of several runs (which get a README.md that "
+            "opens them); by default the one run below ./runs.",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where report.md and table.svg go; by default beside the records.", show_default=False),
+        typer.Option(help="Where the files go; by default beside the records.", show_default=False),
     ] = None,
+    png: Annotated[bool, typer.Option("--png", help="Every figure as PNG, and not the main ones alone.")] = False,
 ) -> None:
-    """Print the tables of a run again and write report.md and table.svg, from its records alone.
+    """Print the tables of a run again and write its reports, from the records alone: a page that works without a
+    network (report.html), Markdown, LaTeX, CSV, and the figures as SVG and PNG.
 
     Nothing is trained or scored, and the same records give the same files byte for byte.
 
     Example: oneshot report results/utd-mhad --out /tmp/report
     """
     from harness.cli.console import console
-    from harness.report import read_report, records_folder, write_files
+    from harness.cli.runs import only_run
+    from harness.report import Report, read_report, records_folder, write_files, write_overview
     from harness.report.terminal import show
 
-    records = records_folder(_only_run() if folder is None else folder)
-    report = read_report(records)
-    written = write_files(report, out or records.parent)
-    show(report, console)
-    console.print()
+    chosen = only_run() if folder is None else folder
+    several = {} if (chosen / "records").is_dir() else {path.parent.name: path for path in chosen.glob("*/records")}
+    written: list[Path] = []
+    reports: dict[str, Report] = {}
+    for name, records in sorted(several.items()) or [("", records_folder(chosen))]:
+        report = reports[name] = read_report(records)
+        target = records.parent if out is None else out / name
+        written += write_files(report, records, target, png)
+        show(report, console)
+        console.print()
+    if several:
+        written.append(write_overview(reports, chosen, out or chosen))
     for path in written:
         console.print(f"written: {path}", markup=False, soft_wrap=True)
-
-
-def _only_run() -> Path:
-    """The run that is meant where none is named.
-
-    Raises:
-        HarnessError: there is none below ``runs``, or more than one.
-    """
-    from harness.errors import HarnessError
-
-    found = sorted(path.parent for path in RUNS.glob("*/records"))
-    if len(found) != 1:
-        known = f"Name one of: {', '.join(map(str, found))}." if found else "`oneshot run` makes one."
-        raise HarnessError(f"{len(found)} runs here.", where=RUNS, remedy=known)
-    return found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import shutil
 import subprocess
@@ -43,7 +44,12 @@ def printed(folder: Path, width: int) -> list[str]:
 
 
 def test_same_records_same_bytes(folder: Path, tmp_path: Path) -> None:
-    first = {path.name: path.read_bytes() for path in write_report(folder, tmp_path / "first")}
+    named = {path.name for path in write_report(folder, tmp_path / "first")}
+    first = {
+        path.relative_to(tmp_path / "first"): path.read_bytes()
+        for path in (tmp_path / "first").rglob("*")
+        if path.is_file()
+    }
     copy = tmp_path / "elsewhere"
     for path in sorted(folder.rglob("*"), reverse=True):  # other paths, other order on disk, other dates
         if path.is_file():
@@ -51,7 +57,11 @@ def test_same_records_same_bytes(folder: Path, tmp_path: Path) -> None:
             shutil.copyfile(path, copy / path.relative_to(folder))
     code = "import sys, pathlib, harness.report as r; r.write_report(*map(pathlib.Path, sys.argv[1:]))"
     subprocess.run([sys.executable, "-c", code, str(copy), str(tmp_path / "second")], cwd=ROOT, check=True)
-    assert set(first) == {"report.md", "table.svg"}
+    assert {"report.html", "report.md", "report.tex", "table.svg", "rows.csv", "pairs.csv"} <= named
+    assert any(path.suffix == ".png" for path in first)
+    assert set(first) == {
+        path.relative_to(tmp_path / "second") for path in (tmp_path / "second").rglob("*") if path.is_file()
+    }
     for name, content in first.items():
         assert (tmp_path / "second" / name).read_bytes() == content
 
@@ -146,7 +156,10 @@ def test_picture_is_well_formed_and_names_every_row(folder: Path, tmp_path: Path
 
 def test_generated_data_is_marked_everywhere(tmp_path: Path) -> None:
     add_seeds(tmp_path / "records", "half", SHARES, data=GENERATED)
-    written = [path.read_text("utf-8") for path in write_report(tmp_path / "records", tmp_path)]
+    files = write_report(tmp_path / "records", tmp_path)
+    written = [path.read_text("utf-8") for path in files if path.suffix != ".csv"]
+    rows = csv.DictReader((tmp_path / "rows.csv").read_text("utf-8").splitlines())
+    assert {row["generated"] for row in rows} == {"yes"}
     for text in [*written, "\n".join(printed(tmp_path, 120))]:
         assert "say nothing about MMAct" in text
         assert "GENERATED DATA" in text

@@ -1,0 +1,90 @@
+"""A small canvas for SVG: escaped text, lines and marks, coloured by the classes of the palette alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from xml.sax.saxutils import escape, quoteattr
+
+LETTER = 0.58  # mean width of a letter, in sizes of the font: of a wide one, since nobody knows the reader's
+SIZE = 11  # of plain text, as the palette's rules set it
+MARKS = ("circle", "square", "diamond", "triangle", "cross")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML, even as an entity
+
+
+def plain(text: str) -> str:
+    """Text for SVG and HTML: no tags, and none of the characters that XML cannot hold."""
+    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def attribute(text: str) -> str:
+    """The same in quotes, as the value of an attribute."""
+    return quoteattr(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def cut(text: str, width: float, size: float = SIZE) -> str:
+    """The text, or as much of it as fits, and an ellipsis."""
+    letters = max(2, int(width / (LETTER * size)))
+    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
+
+
+class Canvas:
+    """What has been drawn so far, on a ground of a given width. Lengths are in units of the chart."""
+
+    def __init__(self, width: float) -> None:
+        self.width = width
+        self._parts: list[str] = []
+
+    @property
+    def body(self) -> str:
+        return "".join(self._parts)
+
+    def text(
+        self, x: float, y: float, text: str, look: str = "", anchor: str = "start", turn: float = 0, tip: str = ""
+    ) -> None:
+        """Text on its base line; ``turn`` is in degrees, ``tip`` what a pointer brings up."""
+        turned = f' transform="rotate({_(turn)} {_(x)} {_(y)})"' if turn else ""
+        told = f"<title>{plain(tip)}</title>" if tip else ""
+        put = "" if anchor == "start" else f' text-anchor="{anchor}"'
+        self._parts.append(f'<text{_look(look)} x="{_(x)}" y="{_(y)}"{put}{turned}>{told}{plain(text)}</text>')
+
+    def label(self, x: float, y: float, text: str, width: float, look: str = "") -> None:
+        """Text in a given width; cut where it does not fit, and whole for a pointer."""
+        short = cut(text, width)
+        self.text(x, y, short, look, tip=text if short != text else "")
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, look: str) -> None:
+        self._parts.append(f'<path{_look(look)} d="M{_(x1)} {_(y1)}L{_(x2)} {_(y2)}"/>')
+
+    def path(self, points: Iterable[tuple[float, float]], look: str) -> None:
+        """An open line through points."""
+        steps = "L".join(f"{_(x)} {_(y)}" for x, y in points)
+        self._parts.append(f'<path{_look(look)} d="M{steps}"/>')
+
+    def box(self, x: float, y: float, width: float, height: float, look: str) -> None:
+        self._parts.append(f'<rect{_look(look)} x="{_(x)}" y="{_(y)}" width="{_(width)}" height="{_(height)}"/>')
+
+    def mark(self, shape: str, x: float, y: float, look: str, size: float = 4, tip: str = "") -> None:
+        """One of ``MARKS`` around a place; ``size`` is half its width."""
+        told = f"<title>{plain(tip)}</title>" if tip else ""
+        if shape == "circle":
+            self._parts.append(f'<circle{_look(look)} cx="{_(x)}" cy="{_(y)}" r="{_(size)}">{told}</circle>')
+            return
+        way = {
+            "square": f"M{_(x - size)} {_(y - size)}h{_(2 * size)}v{_(2 * size)}h{_(-2 * size)}z",
+            "diamond": f"M{_(x)} {_(y - 1.3 * size)}l{_(1.3 * size)} {_(1.3 * size)}l{_(-1.3 * size)} "
+            f"{_(1.3 * size)}l{_(-1.3 * size)} {_(-1.3 * size)}z",
+            "triangle": f"M{_(x)} {_(y - 1.2 * size)}l{_(1.2 * size)} {_(2.1 * size)}h{_(-2.4 * size)}z",
+            "cross": f"M{_(x - size)} {_(y - size)}l{_(2 * size)} {_(2 * size)}m0 {_(-2 * size)}l{_(-2 * size)} "
+            f"{_(2 * size)}",
+        }[shape]
+        self._parts.append(f'<path{_look(look)} d="{way}">{told}</path>')
+
+
+def _look(look: str) -> str:
+    return f' class="{look}"' if look else ""
+
+
+def _(number: float) -> str:
+    """A tenth of a unit is as fine as anybody sees."""
+    return f"{round(number, 1) + 0.0:.1f}".removesuffix(".0")
