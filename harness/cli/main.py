@@ -11,6 +11,7 @@ import typer
 
 from harness.cli import (
     check,
+    compare,
     data_index,
     data_prepare,
     data_preview,
@@ -19,10 +20,12 @@ from harness.cli import (
     doctor,
     episodes_audit,
     episodes_build,
+    episodes_export,
     episodes_verify,
     methods,
     report,
     run,
+    score,
 )
 from harness.cli.console import errors
 from harness.errors import HarnessError
@@ -45,6 +48,8 @@ app.add_typer(episodes, name="episodes")
 VERBS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
     (app, "run", run.command),
     (app, "report", report.command),
+    (app, "compare", compare.command),
+    (app, "score", score.command),
     (app, "methods", methods.command),
     (app, "check", check.command),
     (app, "doctor", doctor.command),
@@ -54,6 +59,7 @@ VERBS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
     (data, "prepare", data_prepare.command),
     (data, "preview", data_preview.command),
     (episodes, "build", episodes_build.command),
+    (episodes, "export", episodes_export.command),
     (episodes, "verify", episodes_verify.command),
     (episodes, "audit", episodes_audit.command),
 )

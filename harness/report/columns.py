@@ -29,6 +29,8 @@ def extremes(row: Row) -> str:
 
 def _parameters(row: Row) -> str:
     counts = row.training.parameters
+    if row.external:
+        return words.MISSING
     return " / ".join(words.compact(counts.get(name, 0)) for name in ("trained", "total"))
 
 
@@ -42,7 +44,7 @@ COLUMNS = (
     Column("encoders", lambda row: row.training.regime if row.trained else words.MISSING, left=True, drop=1),
     Column("accuracy, % [95 %]", lambda row: accuracy(row)),
     Column("ranks", lambda row: rank_interval(row), drop=4),
-    Column("seeds", lambda row: str(len(row.trainings)) if row.trained else words.MISSING, drop=2),
+    Column("seeds", lambda row: str(len(row.trainings)) if row.trained or row.external else words.MISSING, drop=2),
     Column("worst / best", extremes, drop=3),
     Column("trained / all", _parameters, drop=6),
     Column("train s", lambda row: words.seconds(row.train_seconds) if row.trained else words.MISSING, drop=5),

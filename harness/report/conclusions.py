@@ -53,6 +53,7 @@ def frozen_at(report: Report) -> str:
     commits = Counter(
         (str(training.provenance.get("commit") or "not known"), bool(training.provenance.get("changed")))
         for training in report.trainings
+        if training.regime != "external"  # made elsewhere: its commit is that of the scoring
     )
     told = [
         f"`{commit[:12]}`{' with uncommitted changes' if changed else ''} ({count:,} training{'s' * (count != 1)})"

@@ -31,4 +31,12 @@ def decided_by(analysis: Analysis | None) -> str:
     """Which estimate is the widest, and so the one that is shown."""
     if analysis is None or not (found := analysis.headline()).available:
         return CLIPS
-    return SUBJECTS if found is analysis.subjects else PERFORMANCES
+    return next(
+        what
+        for what, estimate in (
+            (PERFORMANCES, analysis.performances),
+            (SUBJECTS, analysis.subjects),
+            (CLIPS, analysis.closed),
+        )
+        if estimate is found
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.report import words
+from harness.report.covering import decided_by
 from harness.report.differences import differences, reference
 from harness.report.grid import bullets, escape, grid
 from harness.report.metrics import Metrics
@@ -60,9 +61,7 @@ def _errors(table: SuiteTable) -> list[str]:
         if analysis is None or closed is None:
             continue
         parts = (closed, analysis.performances, analysis.subjects, analysis.deletion)
-        headline = analysis.headline()
-        chosen = "subjects" if headline is analysis.subjects else "performances"
-        cells.append([escape(name), *map(_error, parts), chosen if headline.available else words.MISSING])
+        cells.append([escape(name), *map(_error, parts), decided_by(analysis)])
     if not cells:
         return []
     notes = {
@@ -84,9 +83,9 @@ def _errors(table: SuiteTable) -> list[str]:
                 "In brackets the degrees of freedom of t. All of them cover training again where a row has several "
                 "seeds. These clips: all episodes that could be drawn from them. New performances, new subjects: of "
                 "the same classes, by the infinitesimal jackknife; beside it the subjects by leaving out one at a "
-                "time, which is noisier and decides nothing. The interval of the table is the wider of the first two "
-                "open ones. none: no effect could be detected beyond what drawing episodes explains, so the error is "
-                "that of these clips.",
+                "time, which is noisier and decides nothing. The interval of the table is the widest of the first "
+                "three. none: no effect could be detected beyond what drawing episodes explains, so the error is that "
+                "of these clips.",
                 *sorted(notes),
             ]
         ),

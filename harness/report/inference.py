@@ -82,7 +82,9 @@ def infer(groups: Mapping[str, Sequence[Scored]], tested: Tested | None) -> dict
             analysis = family.analyses[place]
             found[key] = Inference(common[key], right, estimate, analysis, inductive[key], family, place)
         else:
-            alone = tested and analyse(right, tested.identities.only(common[key]), inductive[key])
+            alone = None
+            if tested is not None:
+                alone = analyse(right, tested.identities.only(common[key]), inductive[key])
             found[key] = Inference(common[key], right, estimate, alone, inductive[key])
     return found
 

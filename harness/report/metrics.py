@@ -112,24 +112,22 @@ def _streams(tested: Tested, modalities: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _groups(group: Sequence[Scored], tested: Tested) -> dict[str, tuple[Group, ...]]:
+    """On the episodes that all seeds scored."""
     found = {}
+    common = np.logical_and.reduce([each.done for each in group])
+    right = np.mean([each.correct[common] for each in group], axis=0)
     for what, names in (
         ("subject", tested.record.subjects),
         ("scene", tested.record.scenes),
         ("camera", tested.record.cameras),
     ):
-        codes = getattr(tested.episodes, what)[tested.episodes.query]
         if len(names) < 2:
             continue
-        shares, counts = [], []
-        for each in group:
-            asked = np.bincount(codes[each.done].ravel(), minlength=len(names))
-            right = np.bincount(codes[each.done].ravel(), each.correct[each.done].ravel(), len(names))
-            shares.append(right / np.maximum(asked, 1))
-            counts.append(asked)
-        least, mean = np.min(counts, axis=0), np.mean(shares, axis=0)
+        codes = getattr(tested.episodes, what)[tested.episodes.query[common]].ravel()
+        asked = np.bincount(codes, minlength=len(names))
+        share = np.bincount(codes, right.ravel(), len(names)) / np.maximum(asked, 1)
         found[what] = tuple(
-            Group(name, int(least[place]), float(mean[place])) for place, name in enumerate(names) if least[place]
+            Group(name, int(asked[place]), float(share[place])) for place, name in enumerate(names) if asked[place]
         )
     return found
 

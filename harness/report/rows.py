@@ -72,7 +72,12 @@ class Row:
 
     @property
     def trained(self) -> bool:
-        return self.training.regime != "untrained"
+        return self.training.regime in ("frozen", "tuned")
+
+    @property
+    def external(self) -> bool:
+        """Whether its predictions were made outside the harness, so that nothing of its training is known here."""
+        return self.training.regime == "external"
 
     @property
     def published(self) -> bool:
@@ -89,6 +94,8 @@ class Row:
         parts = [self.label, words.modality_name(self.training.modalities)]
         if self.trained:
             parts += [self.training.regime, starts.name(self.training)]
+        if self.external:
+            parts.append("external")
         return ", ".join(filter(None, parts))
 
     @property
@@ -148,10 +155,14 @@ def build_row(label: str, group: Sequence[Scored], inference: Inference, tested:
 def _notes(training: TrainingRecord, seeds: int, scored: int, episodes: int, queries: int) -> tuple[str, ...]:
     """Why a row is not ranked. With one query an episode there are no other queries that its scores could depend on."""
     notes = []
+    external = training.regime == "external"
+    if external:
+        told = training.training_protocol
+        note = "" if told.get("note") == "none" else f"; {told.get('note')}"
+        notes.append(f"external, as told by {told.get('source')}{note}; not ranked")
     if scored < episodes:
-        notes.append(
-            f"incomplete {scored:,} of {episodes:,}: the other episodes need clips that are absent; not ranked"
-        )
+        why = "no predictions for the others" if external else "the other episodes need clips that are absent"
+        notes.append(f"incomplete {scored:,} of {episodes:,}: {why}; not ranked")
     if training.transductive and queries > 1:
         notes.append("transductive: the scores of a query may depend on the other queries; not ranked")
     if training.regime != "untrained" and training.recipe == "matched" and seeds < SEEDS_TO_RANK:

@@ -19,7 +19,7 @@ CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
 GUARD_FAILS_BELOW = 0.001
 SUITE_ORDER = list(words.SUITE_RULES)
 MODALITY_ORDER = (("video",), ("sensors",), ("video", "sensors"))
-CONTROLS, PUBLISHED = "controls", "published"  # sections that are not told by a training digest
+CONTROLS, PUBLISHED, EXTERNAL = "controls", "published", "external"  # sections that are not told by a training digest
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
 
 def _guards(rows: Iterable[Row], tested: Tested | None, chance: float) -> Iterator[Guard]:
     for row in rows:
-        if row.training.method == CHANCE_CONTROL and row.scored > 1:
+        if row.training.method == CHANCE_CONTROL and not row.external and row.scored > 1:
             p = chance_p(row.inference, chance)
             yield Guard(row.name, row.interval.mean, row.decimals, chance, p)
         half = len(row.trainings) // 2
@@ -196,6 +196,8 @@ def _guards(rows: Iterable[Row], tested: Tested | None, chance: float) -> Iterat
 def _section_of(training: TrainingRecord) -> str:
     if training.regime == "untrained":
         return CONTROLS
+    if training.regime == "external":
+        return EXTERNAL
     return PUBLISHED if training.recipe == "published" else training.training_digest
 
 
@@ -213,6 +215,9 @@ def _section(
     )
     if section == CONTROLS:
         return Section("Controls: nothing is trained, not ranked", None, tuple(rows))
+    if section == EXTERNAL:
+        heading = "External: scored from predictions made outside the harness; not ranked"
+        return Section(heading, None, tuple(rows))
     training = rows[0].training
     own, start = starts.has_own_encoders(training), starts.heading(training)
     heading = words.section_name(training.modalities, training.regime, training.regimen, start, own)

@@ -259,7 +259,7 @@ def test_two_folders_compare_what_both_have(folder: Path, tmp_path: Path) -> Non
 def test_incomplete_rows_are_compared_on_what_both_scored(tmp_path: Path) -> None:
     nan = float("nan")
     add(tmp_path, "gaps", 0, answers([1.0, nan, 0.5, 1.0, 0.0]))
-    add(tmp_path, "other", 0, answers([nan, 1.0, 0.5, 0.5, 1.0]))
+    add(tmp_path, "other", 0, answers([nan, 0.0, 0.5, 0.5, 1.0]))
     add(tmp_path, "lone", 0, answers([nan, 1.0, nan, 0.5, nan]))
     found = compared(tmp_path, "gaps", "other")
     assert found.episodes == 3

@@ -1,0 +1,75 @@
+"""`oneshot episodes export`: the episodes of a run, for methods that work outside this harness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def command(
+    suite: Annotated[str, typer.Argument(help="The suite.")] = "test",
+    folder: Annotated[
+        Path | None, typer.Option("--in", help="Folder of a run; by default the one below ./runs.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Its recordings, where no published list names the clips.")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Its split, where that is a file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A CSV file; by default SUITE.csv.")] = None,
+) -> None:
+    """Write the very episodes of a run as CSV, a row per clip: what `oneshot score` wants predictions for.
+
+    Columns: episode, from 0; role, support or query; query, the number of a query in its episode, from 0, empty for
+    support clips; label, the position of its class in the episode, 0 to way - 1; class_name; clip, as the data set
+    names it. The labels of queries are the answers: a method may not see them. Refused where the clip list at hand
+    gives other episodes than the run had.
+
+    Example: oneshot episodes export test --in runs/quick --out episodes.csv
+    """
+    from harness.cli.console import console
+    from harness.cli.runs import only_run
+    from harness.data.splits import clip_list, load_split
+    from harness.data.tabular import write_csv
+    from harness.episodes.suites import build_suite, suite_spec
+    from harness.episodes.table import episode_table
+    from harness.errors import HarnessError
+    from harness.evaluation.external import a_training, recorded_suite
+    from harness.records import RecordFolder
+    from harness.report import records_folder
+
+    records = RecordFolder(records_folder(only_run() if folder is None else folder))
+    recorded, episodes = recorded_suite(records, suite)
+    origin = a_training(records, recorded).data
+    chosen = load_split(split or str(origin["split"]))
+    clips = clip_list(chosen, origin["generated"], _found(data), str(origin["layout"]))
+    built = build_suite(suite_spec(recorded.suite), chosen, clips, len(episodes.label))
+    if built.digest != recorded.suite_digest:
+        raise HarnessError(
+            f"suite {suite} comes out with digest {built.digest[:8]}, but the run had {recorded.suite_digest[:8]}: its "
+            "clips or its classes were others.",
+            where=records.folder,
+            remedy="Name its recordings with --data and its split with --split.",
+        )
+    path = out or Path(f"{suite}.csv")
+    write_csv(_numbered(episode_table(built)), path)
+    console.print(f"{path}: {built.spec.episodes:,} episodes, digest {built.digest[:16]}", soft_wrap=True, markup=False)
+
+
+def _found(data: Path | None) -> pd.DataFrame | None:
+    """The clips of a folder of recordings."""
+    from harness.data.layouts import index
+
+    return None if data is None else index(data).frame
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    """With the number of each query in its episode."""
+    queries = table["role"] == "query"
+    numbers = table[queries].groupby("episode").cumcount().astype("Int64").reindex(table.index)
+    table.insert(2, "query", numbers)
+    return table

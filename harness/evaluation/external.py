@@ -1,0 +1,207 @@
+"""What was predicted outside the harness, as records: a row that stands apart and is never ranked. No torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from harness.episodes.sampling import Draws
+from harness.errors import HarnessError, nearest
+from harness.evaluation.metrics import measure
+from harness.evaluation.predictions_file import Predictions
+from harness.protocol import digest, regimen_of
+from harness.provenance import provenance
+from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
+from harness.statistics import episode_interval
+
+REGIME = RECIPE = SOURCE = "external"
+ELSEWHERE = {"device": "elsewhere"}  # in place of hardware: what scored it is told, not what made it
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What whoever made the predictions says of them; nobody here can check it.
+
+    Attributes:
+        name: of the row.
+        modalities: that were seen, in training or in test.
+        source: who says so: a paper, a repository with its commit, a person.
+        note: what else a reader must know, such as other training data.
+        transductive: whether the scores of a query may depend on the other queries.
+    """
+
+    name: str
+    modalities: tuple[str, ...]
+    source: str
+    note: str = ""
+    seed: int = 0
+    transductive: bool = False
+
+    @property
+    def protocol(self) -> dict[str, str]:
+        """In place of a training protocol."""
+        return {
+            "made": "outside the harness",
+            "source": self.source,
+            "note": self.note or "none",
+            "transductive": "yes" if self.transductive else "no",
+        }
+
+
+def recorded_suite(records: RecordFolder, name: str) -> tuple[SuiteRecord, Episodes]:
+    """A suite of a run by its name, or by the id of its record where several have that name.
+
+    Raises:
+        HarnessError: no such suite; several; or none recorded at all.
+    """
+    suites = records.all(SuiteRecord)
+    if not suites:
+        raise HarnessError(
+            "no suite is recorded here.", where=records.folder, remedy="Start `oneshot run` again: it records them."
+        )
+    found = [suite for suite in suites if name in (suite.suite, suite.id)]
+    if not found:
+        known = {suite.suite for suite in suites}
+        raise HarnessError(f"no suite {name!r} was scored.", where=records.folder, remedy=nearest(name, known))
+    if len(found) > 1:
+        raise HarnessError(
+            f"{len(found)} suites {name!r}, of different recordings or lengths.",
+            where=records.folder,
+            remedy=f"Name one of: {', '.join(suite.id for suite in found)}.",
+        )
+    return found[0], records.read_episodes(found[0])
+
+
+def a_training(records: RecordFolder, suite: SuiteRecord) -> TrainingRecord:
+    """Any row that was scored on the suite, which says of what recordings and what split its clips are.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    for evaluation in records.all(EvaluationRecord):
+        if evaluation.evaluation_digest == suite.evaluation_digest and records.has(TrainingRecord, evaluation.training):
+            return records.read(TrainingRecord, evaluation.training)
+    raise HarnessError(
+        f"nothing was scored on suite {suite.suite} yet, so its recordings are not known.",
+        where=records.folder,
+        remedy="`oneshot run --method random` is the quickest row.",
+    )
+
+
+def external_records(
+    claim: Claim, suite: SuiteRecord, episodes: Episodes, predictions: Predictions, like: TrainingRecord
+) -> tuple[TrainingRecord, EvaluationRecord]:
+    """The two records of such a row, not written yet: until then they speak of the file that was given.
+
+    Args:
+        like: a row of the same run, whose recordings are these.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    regimen = regimen_of(suite.suite).name
+    training_digest = digest(claim.protocol)
+    told = digest([claim.name, claim.modalities, claim.protocol])[:8]
+    sees = "both" if len(claim.modalities) > 1 else claim.modalities[0]
+    identity = f"{_slug(claim.name)}-{sees}-{REGIME}-{regimen}-s{claim.seed}-{told}"
+    made = provenance(dict(ELSEWHERE))
+    training = TrainingRecord.model_validate(
+        {
+            "id": identity,
+            "volatile": {"date": now},
+            "method": claim.name,
+            "method_source": SOURCE,
+            "modalities": claim.modalities,
+            "regime": REGIME,
+            "regimen": regimen,
+            "transductive": claim.transductive,
+            "method_settings": {},
+            "seed": claim.seed,
+            "preset": REGIME,
+            "recipe": RECIPE,
+            "settings": {},
+            "training_digest": training_digest,
+            "training_protocol": claim.protocol,
+            "learning_rate": None,
+            "search": None,
+            "tried": [],
+            "external_data": (),
+            "data": like.data,
+            "parameters": {},
+            "encoders": {},
+            "selection": [],
+            "best_step": 0,
+            "losses": [],
+            "provenance": made,
+        }
+    )
+    metrics = measure(predictions.predicted, _draws(episodes), len(suite.classes))
+    interval = episode_interval(metrics.episode_accuracy)
+    evaluation = EvaluationRecord(
+        id=f"{identity}.{suite.suite}",
+        volatile={"date": now},
+        training=identity,
+        suite=suite.suite,
+        suite_digest=suite.suite_digest,
+        evaluation_digest=suite.evaluation_digest,
+        way=episodes.support.shape[1],
+        shot=episodes.support.shape[2],
+        episodes=len(episodes.label),
+        scored=metrics.scored,
+        queries_per_episode=episodes.label.shape[1],
+        accuracy=interval.mean,
+        standard_error=interval.standard_error,
+        interval=(interval.low, interval.high),
+        classes=suite.classes,
+        per_class=tuple(None if value != value else float(value) for value in metrics.per_class.tolist()),
+        confusion=tuple(tuple(row) for row in metrics.confusion.tolist()),
+        predictions=f"{identity}.{suite.suite}.npz",
+        predictions_digest=predictions.digest,
+        external=claim.source,
+        provenance=made | {"file_sha256": predictions.digest},
+    )
+    return training, evaluation
+
+
+def require_new(records: RecordFolder, training: TrainingRecord, evaluation: EvaluationRecord) -> None:
+    """Raises HarnessError where such a row is recorded already: what was looked at is not replaced."""
+    if records.has(EvaluationRecord, evaluation.id):
+        raise HarnessError(
+            f"{training.method!r} has a record for seed {training.seed} on suite {evaluation.suite} already.",
+            where=records.path(EvaluationRecord, evaluation.id),
+            remedy="Score another training with another --seed, another version under another --name; or leave "
+            "--record out.",
+        )
+
+
+def log_look(records: RecordFolder, evaluation: EvaluationRecord) -> None:
+    """A look at the test suite is one, wherever the predictions were made."""
+    records.log_test_access(
+        {
+            "suite": evaluation.suite,
+            "suite_digest": evaluation.suite_digest,
+            "training": evaluation.training,
+            "date": str(evaluation.volatile["date"]),
+        }
+    )
+
+
+def write(
+    records: RecordFolder,
+    training: TrainingRecord,
+    evaluation: EvaluationRecord,
+    predictions: Predictions,
+    episodes: Episodes,
+) -> None:
+    """Write the predictions, then the records that name them."""
+    file, file_digest = records.write_predictions(evaluation.id, predictions.predicted, episodes.label)
+    records.write(training)
+    records.write(evaluation.model_copy(update={"predictions": file, "predictions_digest": file_digest}))
+
+
+def _draws(episodes: Episodes) -> Draws:
+    return Draws(episodes.drawn, episodes.support, episodes.query, episodes.label)
+
+
+def _slug(name: str) -> str:
+    """For a file's name; two names that come out alike are told apart by the digest."""
+    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:40] or "row"
