@@ -17,6 +17,8 @@ from harness.episodes.suites import SUITES
 from harness.errors import DivergedError, HarnessError
 from harness.evaluation.evaluate import Tested, evaluate_suite
 from harness.evaluation.features import embed_clips
+from harness.evaluation.robustness import is_tested_without, wanted_without
+from harness.evaluation.suite_record import record_suite
 from harness.jobs import Job, plan_jobs
 from harness.pretrainer import Pretrainer
 from harness.progress import Silent, Watcher
@@ -74,8 +76,7 @@ class Benchmark:
         return self.task.settings
 
     def todo(self, job: Job) -> tuple[str, ...]:
-        """Suites of a job that have no record of these very episodes yet, or one of an older version, which lacks
-        figures; all of them under ``force``."""
+        """Suites of a job that have no complete record of these very episodes yet; all of them under ``force``."""
         if self.force:
             return job.suites
         if self.records.has(SkippedRecord, job.id):
@@ -83,11 +84,19 @@ class Benchmark:
         return tuple(suite for suite in job.suites if not self._scored(job, suite))
 
     def _scored(self, job: Job, suite: str) -> bool:
+        """Whether a suite is recorded with its predictions, its training, and every figure that the settings ask for
+        (records of older versions lack some)."""
         identity = f"{job.id}.{suite}"
-        if not self.records.has(EvaluationRecord, identity):
+        if not self.records.has(EvaluationRecord, identity) or not self.records.has(TrainingRecord, job.id):
             return False
         record = self.records.read(EvaluationRecord, identity)
-        return record.suite_digest == self.task.suite(suite).digest and record.schema_version == SCHEMA
+        names = wanted_without(suite, self.settings, job.row.modalities, tuple(self.task.store.sensors))
+        return (
+            record.suite_digest == self.task.suite(suite).digest
+            and record.schema_version == SCHEMA
+            and is_tested_without(record, names, self.settings.removed_episodes)
+            and self.records.has_predictions(record)
+        )
 
     def run(self) -> None:
         """Do every job that is not recorded."""
@@ -97,6 +106,8 @@ class Benchmark:
             if suite.spec.role != "novel":
                 tests = ", ".join(spec.name for spec in SUITES.values() if spec.role == "novel")
                 raise HarnessError(f"suite {name!r} is for selection, not for a table.", remedy=f"Known: {tests}.")
+        for name in self.settings.suites:
+            record_suite(self.task, name, self.records)
         for number, job in enumerate(self.jobs, 1):
             suites = self.todo(job)
             if suites:
@@ -120,22 +131,30 @@ class Benchmark:
             )
         )
 
+    def _forget(self, job: Job) -> None:
+        """Should the job fail or be cut off now, nothing of before takes its place."""
+        self.records.remove(SkippedRecord, job.id)
+        for suite in job.suites:
+            self.records.remove(EvaluationRecord, f"{job.id}.{suite}")
+        for suffix in (".safetensors", ".state"):
+            self._weights(job).with_suffix(suffix).unlink(missing_ok=True)
+
+    def _weights(self, job: Job) -> Path:
+        return self.out / "checkpoints" / f"{job.id}.safetensors"
+
     def _run(self, job: Job, suites: tuple[str, ...]) -> None:
+        if self.force:
+            self._forget(job)
         method, encoders = self.trainer.build(job)
-        weights = self.out / "checkpoints" / f"{job.id}.safetensors"
-        if (
-            job.regime != "untrained"
-            and weights.is_file()
-            and self.records.has(TrainingRecord, job.id)
-            and not self.force
-        ):
-            load_weights(weights, Own(method, job.regime))
-        else:
+        weights, untrained = self._weights(job), job.regime == "untrained"
+        if self.force or not self.records.has(TrainingRecord, job.id) or not (untrained or weights.is_file()):
             outcome = self._train(job, method)
-            if job.regime != "untrained":
+            if not untrained:
                 save_weights(weights, Own(method, job.regime).state_dict(), {"training": job.id})
             self.records.write(self._record(job, method, encoders, outcome))
-            self.search.release(job)
+        elif not untrained:
+            load_weights(weights, Own(method, job.regime))
+        self.search.release(job)
         method.to(self.device.torch).eval()
         encoded = self.trainer.encoded(job, method, "novel")
         embedded = embed_clips(method, encoded, self.device)
@@ -154,9 +173,7 @@ class Benchmark:
         """Train a method that was just built, at the learning rate that was given or is found now."""
         if job.budget is None or not any(parameter.requires_grad for parameter in method.parameters()):
             return _Outcome(Trained())
-        state_file = self.out / "checkpoints" / f"{job.id}.state"
-        if self.force:
-            state_file.unlink(missing_ok=True)
+        state_file = self._weights(job).with_suffix(".state")
         found = self.search.chosen(job)
         rate = job.budget.learning_rate
         if found is not None and found.best is not None:

@@ -69,6 +69,10 @@ def command(
 
     chosen = choose_device(device, settings.precision)
     benchmark = Benchmark(task, folder, chosen, watcher, force)
+    if force:
+        from harness.cli.forced import what_is_replaced
+
+        console.print(what_is_replaced(benchmark), soft_wrap=True, markup=False, highlight=False)
     if dry_run:
         from harness.cli.plan import show_plan
 
@@ -82,13 +86,6 @@ def command(
             f"[yellow]Incomplete data: {usable:,} of {listed:,} clips usable; performances without a sensor: "
             f"{missing or 'none'}. `oneshot data verify` lists everything.[/yellow]",
             soft_wrap=True,
-        )
-    if force:
-        replaced = sum(len(benchmark.todo(job)) for job in benchmark.jobs)
-        again = {job.start.id(job.seed) for job in benchmark.jobs if job.start.network is not None}
-        told = f", and these pre-trainings are done again: {', '.join(sorted(again))}" if again else ""
-        console.print(
-            f"--force: up to {replaced} evaluation records in {folder} will be replaced{told}", soft_wrap=True
         )
     _expect(benchmark, console)
     benchmark.run()

@@ -11,13 +11,11 @@ import numpy as np
 
 from harness.api import FewShotMethod
 from harness.device import Device, peak_memory
-from harness.episodes.suites import HEADLINE
 from harness.evaluation.cost import count_cost
 from harness.evaluation.features import FeatureTable
 from harness.evaluation.metrics import calibrate, measure
-from harness.evaluation.robustness import removable, without
+from harness.evaluation.robustness import wanted_without, without
 from harness.evaluation.score import answer_suite
-from harness.evaluation.suite_record import record_suite
 from harness.input import ClipSource
 from harness.protocol import evaluation_digest
 from harness.provenance import provenance
@@ -50,11 +48,10 @@ class Tested:
 def evaluate_suite(
     tested: Tested, task: Task, suite_name: str, records: RecordFolder, device: Device
 ) -> EvaluationRecord:
-    """Predictions, record and an entry in the log of test accesses."""
+    """An entry in the log of test accesses, before anything is scored; then predictions and record."""
     suite, method, training_id = task.suite(suite_name), tested.method, tested.training
     now = datetime.now(UTC).isoformat(timespec="seconds")
     records.log_test_access({"suite": suite_name, "suite_digest": suite.digest, "training": training_id, "date": now})
-    record_suite(task, suite_name, records)
     rows = task.rows(suite.clips)
     started = time.perf_counter()
     answers = answer_suite(method, tested.embedded, suite, rows, device)
@@ -62,10 +59,9 @@ def evaluate_suite(
     predicted = answers.predicted
     metrics = measure(predicted, suite.draws, len(suite.classes))
     interval = episode_interval(metrics.episode_accuracy)
-    settings, modalities = task.settings, tested.source.modalities
-    names = removable(modalities, tuple(task.store.sensors), settings.remove == "sensors")
-    wanted = settings.removed_episodes if suite_name == HEADLINE else 0
-    robustness = without(method, tested.encoded, names if wanted else (), suite, rows, device, answers, wanted)
+    names = wanted_without(suite_name, task.settings, tested.source.modalities, tuple(task.store.sensors))
+    most = task.settings.removed_episodes
+    robustness = without(method, tested.encoded, names, suite, rows, device, answers, most)
     identity = f"{training_id}.{suite_name}"
     file, file_digest = records.write_predictions(identity, predicted, suite.draws.label)
     record = EvaluationRecord(

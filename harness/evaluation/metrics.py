@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.episodes.sampling import Draws
-from harness.records import Calibration
+from harness.records import PARTS, Calibration
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,6 @@ class Metrics:
     @property
     def accuracy(self) -> float:
         return float(self.episode_accuracy.mean()) if self.scored else float("nan")
-
-
-PARTS = 10  # of 0..1, in which confidence is counted
 
 
 def calibrate(predicted: np.ndarray, confidence: np.ndarray, label: np.ndarray) -> Calibration:

@@ -8,10 +8,26 @@ import numpy as np
 
 from harness.api import FewShotMethod
 from harness.device import Device
-from harness.episodes.suites import Suite
+from harness.episodes.suites import HEADLINE, Suite
 from harness.evaluation.features import FeatureTable, embed_clips
 from harness.evaluation.score import Answers, answer_suite
-from harness.records import Removed
+from harness.records import EvaluationRecord, Removed
+from harness.settings import Settings
+
+
+def wanted_without(
+    suite: str, settings: Settings, modalities: tuple[str, ...], sensors: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What a row is to be tested without on a suite: nothing but on the headline suite."""
+    if suite != HEADLINE or not settings.removed_episodes:
+        return ()
+    return removable(modalities, sensors, settings.remove == "sensors")
+
+
+def is_tested_without(record: EvaluationRecord, names: tuple[str, ...], episodes: int) -> bool:
+    """Whether an evaluation holds all of ``names``, on as many episodes, or on all that it scored."""
+    tested = {found.modality: found.episodes for found in record.robustness}
+    return all(tested.get(name, 0) >= min(episodes, record.scored) for name in names)
 
 
 def removable(modalities: tuple[str, ...], sensors: tuple[str, ...], each_sensor: bool) -> tuple[str, ...]:

@@ -12,11 +12,16 @@ from harness.task import Task
 
 
 def record_suite(task: Task, suite_name: str, records: RecordFolder) -> None:
-    """Write the record of a suite, unless it is there."""
+    """Write the record of a suite, unless it is there.
+
+    Raises:
+        HarnessError: it is there, but broken or without its episodes.
+    """
     suite = task.suite(suite_name)
     tested = evaluation_digest(task.data_digest, task.split.digest, suite.digest)
-    identity = f"{suite_name}-{tested[:8]}"
+    identity = SuiteRecord.identity(suite_name, tested)
     if records.has(SuiteRecord, identity):
+        records.read_episodes(records.read(SuiteRecord, identity))
         return
     episodes, names = episodes_of(task, suite)
     file, digest = records.write_episodes(identity, episodes)

@@ -5,36 +5,30 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import zipfile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from harness.errors import HarnessError
+from harness.records.access import AccessLog
 from harness.records.episodes import Episodes
-from harness.records.schema import (
-    READABLE,
-    EvaluationRecord,
-    PretrainingRecord,
-    SearchRecord,
-    SkippedRecord,
-    SuiteRecord,
-    TrainingRecord,
-)
+from harness.records.reading import AGAIN, read_record
+from harness.records.schema import AnyRecord, EvaluationRecord, Record, SuiteRecord
 
-AnyRecord = TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord | PretrainingRecord | SuiteRecord
-Record = TypeVar(
-    "Record", TrainingRecord, EvaluationRecord, SkippedRecord, SearchRecord, PretrainingRecord, SuiteRecord
-)
+WRITTEN_ANEW = "Delete the record of the suite and start `oneshot run` again: it writes it anew."
 
 
 class RecordFolder:
     """Records below one folder: ``training/``, ``evaluation/``, ``suite/``, ``skipped/``, ``search/``, ``pretraining/``
-    and ``predictions/``."""
+    and ``predictions/``, and the log of looks at test suites, ``test_access.jsonl``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.looks = AccessLog(folder / "test_access.jsonl")
 
     def path(self, record_type: type[BaseModel], identity: str) -> Path:
         return self.folder / str(record_type.model_fields["kind"].default) / f"{identity}.json"
@@ -45,6 +39,10 @@ class RecordFolder:
         content = record.model_dump(mode="json")
         _write_atomically(path, (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
         return path
+
+    def remove(self, record_type: type[Record], identity: str) -> None:
+        """Remove a record, where there is one; what lies beside it stays until it is written anew."""
+        self.path(record_type, identity).unlink(missing_ok=True)
 
     def has(self, record_type: type[Record], identity: str) -> bool:
         return self.path(record_type, identity).is_file()
@@ -71,7 +69,12 @@ class RecordFolder:
     def _write_arrays(self, path: Path, **arrays: np.ndarray) -> tuple[str, str]:
         content = _packed(arrays)
         _write_atomically(path, content)
-        return path.name, hashlib.sha256(content).hexdigest()
+        return path.name, _digest(content)
+
+    def has_predictions(self, record: EvaluationRecord) -> bool:
+        """Whether the predictions of an evaluation are there, and those that the record was written with."""
+        path = self.folder / "predictions" / record.predictions
+        return path.is_file() and _digest(path.read_bytes()) == record.predictions_digest
 
     def read_predictions(self, record: EvaluationRecord) -> tuple[np.ndarray, np.ndarray]:
         """Predicted and true positions of an evaluation, both (N, Q) int8; predictions are -1 where not scored.
@@ -80,65 +83,62 @@ class RecordFolder:
             HarnessError: missing, not those that the record was written with, or without labels.
         """
         path = self.folder / "predictions" / record.predictions
-        remedy = "Run the evaluation again with --force."
+        remedy = "Start `oneshot run` again: it scores the suite anew."
         arrays = _read_arrays(path, record.predictions_digest, "predictions", remedy)
         if not {"predicted", "label"} <= set(arrays):
             raise HarnessError(
-                "predictions have no labels beside them (written by an older version).", where=path, remedy=remedy
+                "predictions have no labels beside them (written by an older version).",
+                where=path,
+                remedy=AGAIN,
             )
         return arrays["predicted"], arrays["label"]
 
     def read_episodes(self, record: SuiteRecord) -> Episodes:
-        """Raises HarnessError where they are missing or not those that the record was written with."""
-        path = self.path(SuiteRecord, record.id).parent / record.episodes
-        remedy = "Delete the record of the suite and start `oneshot run` again: it writes it anew."
-        arrays = _read_arrays(path, record.episodes_digest, "episodes", remedy)
+        """The episodes of a suite.
+
+        Raises:
+            HarnessError: missing, not those that the record was written with, or more kinds than it has names for.
+        """
+        where = self.path(SuiteRecord, record.id)
+        path = where.with_name(record.episodes)
+        arrays = _read_arrays(path, record.episodes_digest, "episodes", WRITTEN_ANEW)
         try:
-            return Episodes.of_arrays(arrays)
+            episodes = Episodes.of_arrays(arrays)
         except KeyError as missing:
-            raise HarnessError(f"no array {missing}.", where=path, remedy=remedy) from missing
+            raise HarnessError(f"no array {missing}.", where=path, remedy=WRITTEN_ANEW) from missing
+        kinds = {
+            "classes": episodes.drawn.max() + 1,
+            "subjects": episodes.subject.max() + 1,
+            "scenes": episodes.scene.max() + 1,
+            "cameras": episodes.camera.max() + 1,
+            "streams": episodes.present.shape[1],
+        }
+        for field, count in kinds.items():
+            names = len(getattr(record, field))
+            if names < count:
+                raise HarnessError(f"{field}: {names} names for {count}.", where=where, remedy=WRITTEN_ANEW)
+        return episodes
 
     def log_test_access(self, entry: dict[str, Any]) -> None:
         """Append to the log of looks at test suites; nothing ever resets it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "test_access.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry, sort_keys=True) + "\n")
-
-
-def read_record(path: Path, record_type: type[Record]) -> Record:
-    """Read and validate a record.
-
-    Raises:
-        HarnessError: broken, edited by hand or written by another version; the file and the field are named.
-    """
-    content = path.read_bytes()
-    try:
-        return record_type.model_validate_json(content)
-    except ValidationError as error:
-        version = _version(content)
-        if version is not None and version not in READABLE:
-            age = "an older" if version < READABLE[0] else "a newer"
-            known = " and ".join(map(str, READABLE))
-            raise HarnessError(
-                f"schema_version: {version}, written by {age} version; this one reads {known}.",
-                where=path,
-                remedy="Delete the record and run its row again, or read it with the version that wrote it.",
-            ) from error
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise HarnessError(
-            f"{field}: {first['msg']}.", where=path, remedy="Delete the record and run its row again."
-        ) from error
+        self.looks.append(entry)
 
 
 def _read_arrays(path: Path, digest: str, what: str, remedy: str) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise HarnessError(f"{what} are missing.", where=path, remedy=remedy)
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != digest:
+    if _digest(content) != digest:
         raise HarnessError(f"{what} do not match their record.", where=path, remedy=remedy)
-    with np.load(io.BytesIO(content)) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (AttributeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise HarnessError(f"{what} are not an archive of arrays.", where=path, remedy=AGAIN) from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _packed(arrays: dict[str, Any]) -> bytes:
@@ -147,17 +147,11 @@ def _packed(arrays: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _version(content: bytes) -> int | None:
-    """The schema version that a record states, where it states one."""
-    try:
-        version = json.loads(content)["schema_version"]
-    except (ValueError, TypeError, KeyError):
-        return None
-    return version if isinstance(version, int) else None
-
-
 def _write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(content)
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())  # a name must never outlive its content, should the power fail
     temporary.replace(path)

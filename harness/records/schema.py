@@ -1,18 +1,35 @@
 """Records: what was trained, how, and what it scored. The only thing that reports are made from.
 
 A *training record* holds settings, digests, provenance and the selection trace; an *evaluation record* refers to it
-and holds the figures of one suite, with the predictions beside it; a *suite record* holds the
-episodes and the identities of their clips; a *pre-training record* holds what several
-trainings may start from, with a picture beside it; a *search record* holds the learning rates that were
-tried before a row was trained, and what came of each. Whatever differs from one run to the next on the
-same machine (times, dates, memory, resume counts) stands in ``volatile``; everything else is reproducible.
+and holds the figures of one suite, with the predictions beside it; a *suite record* holds the episodes and the
+identities of their clips; a *pre-training record* holds what several trainings may start from, with a picture beside
+it; a *search record* holds the learning rates that were tried before a row was trained, and what came of each; a
+*skipped record* says why a row has no figures. Whatever differs from one run to the next on the same machine (times,
+dates, memory, resume counts) stands in ``volatile``; everything else is reproducible.
+
+A field that is added needs a default, for the records that lack it, and a new ``SCHEMA``: records of the current
+version are held to all of their fields.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from harness.records.parts import (
+    Calibration,
+    Cost,
+    Count,
+    EncoderNote,
+    FileName,
+    Origin,
+    Provenance,
+    Removed,
+    Share,
+    Trial,
+    Volatile,
+)
 
 SCHEMA = 3  # of the records that are written
 READABLE = (2, 3)  # 2: evaluations without calibration, robustness and cost, suites without a record of their own
@@ -23,17 +40,17 @@ class _Record(BaseModel):
 
     schema_version: Literal[2, 3] = 3
     id: str
-    volatile: dict[str, Any]
+    volatile: Volatile
 
 
 class TrainingRecord(_Record):
-    """One method trained with one seed (or, where ``trained`` is false, merely built)."""
+    """One method trained with one seed; under the regime "untrained" merely built."""
 
     kind: Literal["training"] = "training"
     method: str
     method_source: str  # digest of a plugin file, "built-in" otherwise
     modalities: tuple[str, ...]
-    regime: Literal["frozen", "tuned", "untrained"]
+    regime: Literal["frozen", "tuned", "untrained", "external"]  # external: trained elsewhere
     regimen: Literal["headline", "paper"]
     transductive: bool
     method_settings: dict[str, Any]
@@ -50,47 +67,13 @@ class TrainingRecord(_Record):
     pretraining: str | None = None  # id of the pre-training record that the row starts from
     initialisation: str = "scratch"  # what it starts from: scratch, longer, the method that was pre-trained, or a file
     encoder: Literal["default", "transformer"] = "default"  # which shared encoders
-    data: dict[str, Any]  # layout, digests, split, completeness, generated
+    data: Origin  # layout, digests, split, completeness, generated
     parameters: dict[str, int]  # total, trained
-    encoders: dict[str, dict[str, Any]]  # modality -> initial and trained state, selection
+    encoders: dict[str, EncoderNote]  # modality -> initial and trained state, selection
     selection: list[tuple[int, float]]  # (step, validation accuracy)
     best_step: int
     losses: list[tuple[int, dict[str, float]]]
-    provenance: dict[str, Any]  # commit, versions, hardware
-
-
-class Calibration(BaseModel):
-    """How sure a method is, and how often it is right: queries by the probability of the answer (softmax of scores).
-
-    All are (10,) for equal parts of 0..1, a probability on a boundary belonging to the part above it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    queries: tuple[int, ...]
-    confidence: tuple[float, ...]  # summed over the queries of a part
-    correct: tuple[int, ...]
-
-
-class Removed(BaseModel):
-    """Accuracy without one modality or sensor, which the method was trained with: taken from all clips of a test."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    modality: str  # "video", "sensors" or the name of one sensor
-    episodes: int  # the first so many that were scored
-    accuracy: float
-    complete: float  # accuracy on the same episodes with everything there
-
-
-class Cost(BaseModel):
-    """Floating-point operations of matrix products, convolutions and attention; a multiplication with its addition
-    counts as two. Deterministic, unlike time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    clip: int  # encoding and embedding one clip
-    episode: int  # scoring one episode from embedded clips
+    provenance: Provenance  # commit, versions, hardware
 
 
 class SuiteRecord(_Record):
@@ -105,8 +88,19 @@ class SuiteRecord(_Record):
     scenes: tuple[str, ...]
     cameras: tuple[str, ...]
     streams: tuple[str, ...]  # video and every sensor: what may be missing of a clip
-    episodes: str  # file beside the record
+    episodes: FileName  # beside the record
     episodes_digest: str
+
+    @classmethod
+    def identity(cls, suite: str, evaluation_digest: str) -> str:
+        """Its id: there is one record of these episodes of these recordings."""
+        return f"{suite}-{evaluation_digest[:8]}"
+
+    @model_validator(mode="after")
+    def _named(self) -> SuiteRecord:
+        if self.id != self.identity(self.suite, self.evaluation_digest):
+            raise ValueError(f"id: {self.id!r} is not made of suite and evaluation_digest")
+        return self
 
 
 class EvaluationRecord(_Record):
@@ -117,24 +111,48 @@ class EvaluationRecord(_Record):
     suite: str
     suite_digest: str
     evaluation_digest: str
-    way: int
-    shot: int
-    episodes: int
-    scored: int
-    queries_per_episode: int
-    accuracy: float
-    standard_error: float
-    interval: tuple[float, float]
+    way: Count
+    shot: Count
+    episodes: Count
+    scored: Count
+    queries_per_episode: Count
+    accuracy: Share
+    standard_error: Annotated[float, Field(ge=0)]
+    interval: tuple[Share, Share]
     classes: tuple[str, ...]
-    per_class: tuple[float | None, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    predictions: str  # file beside the record
+    per_class: tuple[Share | None, ...]  # None: no query of the class was scored
+    confusion: tuple[tuple[Count, ...], ...]  # (C, C), rows the true class
+    predictions: FileName  # in the folder of predictions
     predictions_digest: str
     calibration: Calibration | None = None
     robustness: tuple[Removed, ...] = ()
     cost: Cost | None = None
     external: str = ""  # who says so, where the predictions were made elsewhere
-    provenance: dict[str, Any]
+    provenance: Provenance
+
+    @field_validator("scored")
+    @classmethod
+    def _of_the_episodes(cls, scored: int, info: ValidationInfo) -> int:
+        if scored > info.data.get("episodes", scored):
+            raise ValueError(f"{scored} of {info.data['episodes']} episodes")
+        return scored
+
+    @field_validator("per_class", "confusion")
+    @classmethod
+    def _of_the_classes(cls, value: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        names = info.data.get("classes", value)
+        rows = [value, *value] if info.field_name == "confusion" else [value]
+        if any(len(row) != len(names) for row in rows):
+            raise ValueError(f"not of the size of the {len(names)} classes")
+        return value
+
+    @model_validator(mode="after")
+    def _of_the_confusion(self) -> EvaluationRecord:
+        for place, (row, stated) in enumerate(zip(self.confusion, self.per_class, strict=True)):
+            given = row[place] / sum(row) if any(row) else None
+            if given != stated and (given is None or stated is None or abs(given - stated) > 1e-9):
+                raise ValueError(f"per_class.{place}: it says {stated}, but confusion gives {given}")
+        return self
 
 
 class SkippedRecord(_Record):
@@ -168,21 +186,9 @@ class PretrainingRecord(_Record):
     parameters: int
     losses: list[tuple[int, dict[str, float]]]  # (step, mean of each term since the step before)
     state: str  # digest of the trained network
-    picture: str | None  # file beside the record: what was hidden, and what the network makes of it
-    data: dict[str, Any]
-    provenance: dict[str, Any]
-
-
-class Trial(BaseModel):
-    """One learning rate of a search."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    learning_rate: float
-    accuracy: float | None  # the best on validation; None: it diverged
-    best_step: int | None
-    trace: list[tuple[int, float]]  # (step, validation accuracy)
-    failure: str | None  # why it diverged
+    picture: FileName | None  # beside the record: what was hidden, and what the network makes of it
+    data: Origin
+    provenance: Provenance
 
 
 class SearchRecord(_Record):
@@ -198,7 +204,7 @@ class SearchRecord(_Record):
     training_digest: str
     candidates: tuple[float, ...]
     trials: list[Trial]
-    provenance: dict[str, Any]
+    provenance: Provenance
 
     @property
     def best(self) -> Trial | None:
@@ -208,3 +214,9 @@ class SearchRecord(_Record):
             key=lambda trial: trial.accuracy or 0.0,
             default=None,
         )
+
+
+AnyRecord = TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord | PretrainingRecord | SuiteRecord
+Record = TypeVar(
+    "Record", TrainingRecord, EvaluationRecord, SkippedRecord, SearchRecord, PretrainingRecord, SuiteRecord
+)
