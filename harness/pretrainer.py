@@ -94,6 +94,7 @@ class Pretrainer:
         path = self.path(name)
         state_file = path.with_suffix(".state")
         if done:
+            state_file.unlink(missing_ok=True)  # a kill between record and clean-up leaves it
             load_weights(path, network)
             return network
         if self.force:

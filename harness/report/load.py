@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from harness.records import (
     SuiteRecord,
     TrainingRecord,
 )
+from harness.report.agreement import disagreements
 from harness.statistics import Identities
 
 RUN_AGAIN = "Delete the record and run its row again."
@@ -117,8 +117,9 @@ def load(folder: Path) -> Loaded:
             where=records.folder,
             remedy="`oneshot run` continues a run that was cut off.",
         )
-    looks = _looks(records.folder / "test_access.jsonl")
-    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), tested, looks)
+    looks = records.looks.read()
+    counted = None if looks is None else Counter(str(look["suite_digest"]) for look in looks)
+    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), tested, counted)
 
 
 def _require_start(records: RecordFolder, training: TrainingRecord, pretrainings: dict[str, PretrainingRecord]) -> None:
@@ -141,50 +142,11 @@ def _join(
     if evaluation.training not in trainings:
         raise HarnessError(f"training: no training record {evaluation.training!r}.", where=where, remedy=RUN_AGAIN)
     predicted, label = records.read_predictions(evaluation)
-    shape = (evaluation.episodes, evaluation.queries_per_episode)
-    if predicted.shape != shape or label.shape != shape:
-        raise HarnessError(
-            f"predictions: {predicted.shape} with labels {label.shape}, but the record says {shape}.",
-            where=where,
-            remedy=RUN_AGAIN,
-        )
-    episodes = tested.get(evaluation.evaluation_digest)
-    if episodes is not None and not np.array_equal(episodes.episodes.label, label):
-        raise HarnessError(
-            f"predictions: their labels are not those of the episodes of {episodes.record.id!r}.",
-            where=where,
-            remedy=RUN_AGAIN,
-        )
+    suite = tested.get(evaluation.evaluation_digest)
+    recorded = None if suite is None else (suite.record, suite.episodes)
+    for wrong in disagreements(evaluation, predicted, label, recorded):
+        raise HarnessError(f"{wrong}.", where=where, remedy=RUN_AGAIN)
     done, correct = np.asarray((predicted >= 0).all(axis=1)), np.asarray(predicted == label)
-    found = {"scored": float(done.sum()), "accuracy": float(correct[done].mean()) if done.any() else float("nan")}
-    for field, value in found.items():
-        stated = float(getattr(evaluation, field))
-        if not np.isclose(stated, value, rtol=0, atol=1e-9, equal_nan=True):
-            raise HarnessError(
-                f"{field}: the record says {stated:g}, its predictions give {value:g}.", where=where, remedy=RUN_AGAIN
-            )
-    classes = len(evaluation.classes)
-    if len(evaluation.per_class) != classes or np.shape(evaluation.confusion) != (classes, classes):
-        raise HarnessError(
-            f"per_class, confusion: not of the size of the {classes} classes.", where=where, remedy=RUN_AGAIN
-        )
     training = trainings[evaluation.training]
     pretraining = None if training.pretraining is None else pretrainings[training.pretraining]
     return Scored(training, evaluation, correct, done, pretraining)
-
-
-def _looks(path: Path) -> Counter[str] | None:
-    if not path.is_file():
-        return None
-    looks: Counter[str] = Counter()
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        try:
-            looks[str(json.loads(line)["suite_digest"])] += 1
-        except (ValueError, KeyError, TypeError) as error:
-            raise HarnessError(
-                "not an entry of the log of test accesses.",
-                where=path,
-                row=number,
-                remedy="The log is append-only: restore it from version control.",
-            ) from error
-    return looks

@@ -20,9 +20,11 @@ def retell(
 
 
 def on_other_episodes(folder: Path, evaluation_digest: str, **data: Any) -> None:
-    """As if all of a folder had been tested on other episodes, or other recordings."""
+    """As if all of a folder had been tested on other episodes, or other recordings, of the suite `test`."""
     records = RecordFolder(folder)
-    retell(folder, EvaluationRecord, evaluation_digest=evaluation_digest)
+    for record in records.all(EvaluationRecord):
+        if record.suite == "test":
+            records.write(record.model_copy(update={"evaluation_digest": evaluation_digest}))
     for training in records.all(TrainingRecord):
         records.write(training.model_copy(update={"data": training.data | data}))
     for suite in records.all(SuiteRecord):

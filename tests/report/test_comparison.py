@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
+from harness.records import EvaluationRecord
 from harness.report import read_report, verdict
 from harness.report.addresses import Address, Pairs, address, pair_up
 from harness.report.comparison import Comparison, compare_sides
 from harness.report.comparison_json import as_json
 from harness.report.lookup import matching
-from tests.report.retold import on_other_episodes
+from tests.report.retold import on_other_episodes, retell
 from tests.report.small import add, add_seeds, add_suite, answers
 
 EPISODES = 60
@@ -202,7 +203,7 @@ def test_one_suite_of_two_is_compared_and_the_other_told(folder: Path, tmp_path:
     add_suite(other, EPISODES)
     for seed in range(3):
         add(other, "good", seed, drawn(0.6, seed), suite="val")
-    on_other_episodes(other, "9" * 64)
+    retell(other, EvaluationRecord, ".val", evaluation_digest="89" * 32)
     for seed in range(3):
         add(other, "good", seed, drawn(0.6, seed))
         add(folder, "good", seed, drawn(0.9, 0, seed), suite="val")
