@@ -31,12 +31,4 @@ def decided_by(analysis: Analysis | None) -> str:
     """Which estimate is the widest, and so the one that is shown."""
     if analysis is None or not (found := analysis.headline()).available:
         return CLIPS
-    return next(
-        what
-        for what, estimate in (
-            (PERFORMANCES, analysis.performances),
-            (SUBJECTS, analysis.subjects),
-            (CLIPS, analysis.closed),
-        )
-        if estimate is found
-    )
+    return SUBJECTS if found is analysis.subjects else PERFORMANCES

@@ -83,9 +83,9 @@ def _errors(table: SuiteTable) -> list[str]:
                 "In brackets the degrees of freedom of t. All of them cover training again where a row has several "
                 "seeds. These clips: all episodes that could be drawn from them. New performances, new subjects: of "
                 "the same classes, by the infinitesimal jackknife; beside it the subjects by leaving out one at a "
-                "time, which is noisier and decides nothing. The interval of the table is the widest of the first "
-                "three. none: no effect could be detected beyond what drawing episodes explains, so the error is that "
-                "of these clips.",
+                "time, which is noisier and decides nothing. The interval of the table is the wider of the first two "
+                "open ones. none: no effect could be detected beyond what drawing episodes explains, so the error is "
+                "that of these clips.",
                 *sorted(notes),
             ]
         ),
