@@ -110,15 +110,13 @@ def _require(option: str, given: str, what: str) -> None:
 
 def _show(scored: Scored, tested: Tested, records: RecordFolder, console: Console) -> None:
     """This one row as a report has it, and what stands behind it."""
-    from collections import Counter
-
     from harness.cli.estimates import estimates
     from harness.report import words
     from harness.report.columns import accuracy, caption, data_warnings, title
-    from harness.report.load import Loaded
+    from harness.report.load import Loaded, Looks
     from harness.report.tables import build
 
-    looks = Counter(str(entry["suite_digest"]) for entry in records.looks.read() or ())
+    looks = Looks.of(records.looks.read())
     digest = tested.record.evaluation_digest
     (table,) = build(Loaded((scored.training,), (scored,), (), (), {digest: tested}, looks)).suites
     (row,) = table.rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 from harness.report import starts, words
@@ -84,13 +85,14 @@ def accuracy(row: Row) -> str:
     mean_, low, high = (
         words.percent(share, row.decimals) for share in (row.interval.mean, row.interval.low, row.interval.high)
     )
-    return f"{mean_} [{low}, {high}]"
+    return f"{mean_} [{low}, {high}]" if row.interval.standard_error else f"{mean_} [{words.MISSING}]"
 
 
 def legend(table: SuiteTable) -> dict[str, str]:
     """Why rows are not ranked: reason -> letter, in order of appearance."""
     reasons = dict.fromkeys(note for row in table.rows for note in row.notes)
-    return {reason: chr(ord("a") + place) for place, reason in enumerate(reasons)}
+    letters = [*ascii_lowercase, *(first + second for first in ascii_lowercase for second in ascii_lowercase)]
+    return dict(zip(reasons, letters, strict=False))
 
 
 def marks(table: SuiteTable) -> list[str]:
@@ -142,17 +144,18 @@ def is_generated(data: Mapping[str, Any]) -> bool:
 
 def guard_sentence(guard: Guard) -> str:
     """The check of the random control in one sentence; loud where it fails."""
+    tested = f"test of no difference: {words.p_value(guard.p)}"
     if guard.seeds:
         first, second = (", ".join(map(str, seeds)) for seeds in guard.seeds)
         told = f"{guard.row}: seeds {first} less seeds {second}: {words.points(guard.mean, guard.decimals)} points"
         if guard.failed:
-            return f"CHECK FAILED: {told} ({words.p_value(guard.p)}). It must not differ from itself."
-        return f"Check passed: {told} ({words.p_value(guard.p)} for no difference)."
+            return f"CHECK FAILED: {told} ({tested}). It must not differ from itself: check code and records."
+        return f"Check passed: {told} ({tested})."
     found, chance = words.percent(guard.mean, guard.decimals), words.percent(guard.chance, 1).removesuffix(".0")
-    compared = f"the random control scores {found} %, chance is {chance} % ({words.p_value(guard.p)}"
+    compared = f"the random control scores {found} %, chance is {chance} % ({tested})"
     if guard.failed:
-        return f"CHECK FAILED: {compared}). Labels leak or the episodes are unbalanced: do not use this table."
-    return f"Check passed: {compared} for no difference)."
+        return f"CHECK FAILED: {compared}. Labels leak or the episodes are unbalanced: do not use this table."
+    return f"Check passed: {compared}."
 
 
 def caption(table: SuiteTable) -> list[str]:
@@ -160,15 +163,21 @@ def caption(table: SuiteTable) -> list[str]:
     clips = "1 labelled clip" if table.shot == 1 else f"{table.shot} labelled clips"
     queries = "1 further clip" if table.queries == 1 else f"{table.queries} further clips"
     chance = words.percent(table.chance, 1).removesuffix(".0")
-    role = "validation classes" if table.suite == "val" else "classes that were in no training"
+    role = "validation classes" if table.suite == "val" else "classes that no training here saw"
+    told = any(row.external or row.training.external_data for row in table.rows)
+    elsewhere = " Weight files and external predictions may have seen them." if told else ""
     data = table.data
-    looks = "not known: there is no log" if table.looks is None else f"{table.looks:,}"
+    looks = "not known: there is no log"
+    if table.looks is not None:
+        shown = sum(len(row.trainings) for row in table.rows)
+        looks = f"{table.looks:,}, of {table.looked_at:,} trainings; {shown:,} are shown here"
     rule = words.SUITE_RULES.get(table.suite, "")
     return [
         f"Each of {table.episodes:,} fixed episodes shows a method {clips} of each of {table.way} {role} and asks for "
-        f"the class of {queries}. Guessing reaches {chance} % (chance). {rule}".rstrip(),
+        f"the class of {queries}.{elsewhere} Guessing reaches {chance} % (chance). {rule}".rstrip(),
         covered(table),
-        *_pretraining_covered(table),
+        *pretraining_covered(table),
+        *([words.NO_ERROR] if any(row.scored and not row.interval.standard_error for row in table.rows) else []),
         *([words.TIES] if any(section.comparisons for section in table.sections) else []),
         f"Data: layout {data.get('layout')}, split {data.get('split')}, {data.get('clips_usable', 0):,} of "
         f"{data.get('clips_listed', 0):,} clips usable. Looks at this suite, as logged: {looks}.",
@@ -178,7 +187,8 @@ def caption(table: SuiteTable) -> list[str]:
 
 def covered(table: SuiteTable) -> str:
     """What the intervals of a table speak for: it depends on how many subjects and performances were tested."""
-    analyses = [row.inference.analysis for row in table.rows if row.inference.analysis is not None]
+    known = sorted(table.rows, key=lambda row: row.scored < row.episodes)  # complete rows first
+    analyses = [row.inference.analysis for row in known if row.inference.analysis is not None]
     if not analyses:
         why = " (the episodes are not recorded: `oneshot run` adds them)" if table.tested is None else ""
         return words.CLOSED.format(why=why)
@@ -197,7 +207,7 @@ def covered(table: SuiteTable) -> str:
     return words.CLOSED.format(why=f" ({missing})")
 
 
-def _pretraining_covered(table: SuiteTable) -> list[str]:
+def pretraining_covered(table: SuiteTable) -> list[str]:
     """Whether the intervals of rows that start from a pre-training speak for another one."""
     started = [(row, name) for row, name in zip(table.rows, table.names, strict=True) if row.pretrainings]
     conditional = [name for row, name in started if not row.pretrained_anew]

@@ -1,4 +1,4 @@
-"""The report as tidy CSV files: one line a row, a pair, a class; every figure of the tables, unrounded.
+"""The report as tidy CSV files: one line a row, a pair, a class; the figures of the tables, unrounded.
 
 Shares are 0..1 with all their digits, so that reading them back gives the very numbers of the report; nothing stands
 where there is no figure. A row is told by ``evaluation`` (the digest of what it was tested on) and ``row``.
@@ -30,6 +30,8 @@ def csv_files(report: Report) -> dict[str, str]:
         "pairs.csv": _pairs,
         "classes.csv": _classes,
         "groups.csv": _groups,
+        "confusion.csv": _confusion,
+        "calibration.csv": _calibration,
         "removed.csv": _removed,
     }
     return {
@@ -67,6 +69,8 @@ COLUMNS = {
     ),
     "classes.csv": (*_KEY, "class", "accuracy", "queries", "right", "answered"),
     "groups.csv": (*_KEY, "by", "name", "queries", "accuracy"),
+    "confusion.csv": (*_KEY, "class", "answer", "queries"),
+    "calibration.csv": (*_KEY, "from", "to", "queries", "confidence", "right"),
     "removed.csv": (*_KEY, "removed", "episodes", "accuracy", "complete"),
 }  # fmt: skip
 """The columns of each file, in order."""
@@ -189,6 +193,26 @@ def _groups(table: SuiteTable) -> Iterator[Line]:
                     "queries": group.queries,
                     "accuracy": group.accuracy,
                 }
+
+
+def _confusion(table: SuiteTable) -> Iterator[Line]:
+    """What is taken for what, summed over seeds."""
+    for _, row, name in _named(table):
+        for true, counts in zip(table.classes, row.confusion.tolist(), strict=True):
+            for answer, count in zip(table.classes, counts, strict=True):
+                yield _key(table, name) | {"class": true, "answer": answer, "queries": count}
+
+
+def _calibration(table: SuiteTable) -> Iterator[Line]:
+    """The reliability curve, all seeds together: ``confidence`` is summed over the queries of a part."""
+    for _, row, name in _named(table):
+        found = row.metrics.calibration
+        if found is None:
+            continue
+        parts = zip(found.queries, found.confidence, found.correct, strict=True)
+        for part, (queries, confidence, right) in enumerate(parts):
+            ends = {"from": part / len(found.queries), "to": (part + 1) / len(found.queries)}
+            yield _key(table, name) | ends | {"queries": queries, "confidence": confidence, "right": right}
 
 
 def _removed(table: SuiteTable) -> Iterator[Line]:

@@ -10,6 +10,8 @@ from harness.report.rows import Row, method_settings
 from harness.report.tables import SuiteTable
 from harness.statistics import Paired
 
+CONDITIONS = ("training", "input", "store", "way", "shot", "classes", "selection")  # `longer` changes encoder_training
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -47,6 +49,7 @@ def _like(row: Row) -> tuple[str, ...]:
         training.regimen,
         starts.encoders(training),
         repr(training.modalities),
+        *(repr(training.training_protocol.get(part)) for part in CONDITIONS),
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.report import starts, words
 from harness.report.columns import accuracy, marks
 from harness.report.effects import effects
 from harness.report.grid import bullets, escape, grid
 from harness.report.rows import Row, method_name, method_settings, told_apart
 from harness.report.tables import SuiteTable
+from harness.statistics import holm
 
 SEEN = ("video", "sensors", "both")
 ENCODERS = {
@@ -69,7 +72,9 @@ def _effects(table: SuiteTable) -> list[str]:
     """What each start changes, head by head."""
     names = dict(zip(map(id, table.rows), table.names, strict=True))
     cells = []
-    for effect in effects(table):
+    found_all = effects(table)
+    adjusted = holm(np.asarray([effect.paired.analysis.p_value for effect in found_all]))
+    for effect, p in zip(found_all, adjusted.tolist(), strict=True):
         found = effect.paired.analysis
         places = words.decimals(found.headline().standard_error)
         cells.append(
@@ -78,18 +83,20 @@ def _effects(table: SuiteTable) -> list[str]:
                 escape(names[id(effect.scratch)]),
                 words.difference(found.interval(), places),
                 words.bare_p(found.p_value),
+                words.bare_p(p),
             ]
         )
     if not cells:
         return []
     return [
         "### What the start changes, percentage points",
-        grid(["row", "less", "difference [95 %]", "p"], cells, "llrr"),
+        grid(["row", "less", "difference [95 %]", "p", "Holm p"], cells, "llrrr"),
         bullets(
             [
                 "The same head on the same kind of encoders, on the same episodes with the same seeds. The rows differ "
-                "in their start and in what follows from it, such as the clips that passed the encoders. The p are not "
-                "adjusted for their number: among twenty differences that are none, one is expected below 0.05."
+                "in their start and in what follows from it, such as the clips that passed the encoders. Holm p: "
+                "adjusted "
+                "over all rows of this table. Of a row with one seed: this trained model only."
             ]
         ),
     ]
@@ -159,6 +166,7 @@ def _caption(entries: list[_Entry]) -> list[str]:
         escape(f"Start: {'; '.join(told)}.{PRIOR if prior else ''}"),
         "Video, sensors, both: what the method is given, in training and in test. The figures are those of the table "
         f"above, with the letters of rows that are not ranked; {words.MISSING}: there is no such row.",
-        "Differences whose intervals overlap must not be read as effects: `oneshot compare` says how certain the "
-        "difference of two rows is.",
+        "Do not judge from whether these intervals overlap: the differences to scratch are given with intervals of "
+        "their "
+        "own, and `oneshot compare` gives any other.",
     ]

@@ -48,7 +48,8 @@ def _differences(table: SuiteTable) -> list[str]:
                 "covers is as for the table. Simultaneous: together with those of all pairs of the section "
                 "(Bonferroni). p: of no difference, two-sided; Holm p: adjusted over all pairs of the section; sign "
                 "flips p: a permutation test by subjects, for comparison only, never below 2 to the power of 1 less "
-                "the number of subjects. `oneshot compare` gives any other pair."
+                "the number of subjects. `oneshot compare` gives any other pair.",
+                words.REFERENCE,
             ]
         ),
     ]
@@ -116,8 +117,10 @@ def _figures(table: SuiteTable) -> list[str]:
                 "worst, %. Calibration: expected calibration error of the softmax of the scores, percentage points, "
                 "in ten parts; a dash for controls, whose scores are no probabilities. MFLOPs: operations (a "
                 "multiplication and its addition are two) of matrix products, convolutions and attention, in "
-                "millions, for one clip and, on top, for one episode. Memory: most that the process or the device "
-                "held in training, GB."
+                "millions, for one clip and, on top, for one episode. Memory, GB: on a GPU the most that was held in "
+                "training; on a CPU the peak of the process since it began, earlier rows included, which tells "
+                "little of one "
+                "row. All without intervals; means over seeds (calibration: all seeds together)."
             ]
         ),
     ]
@@ -162,7 +165,9 @@ def _without(table: SuiteTable) -> list[str]:
         bullets(
             [
                 f"Trained with everything; in the test, taken from all clips, as if it had not been recorded. On the "
-                f"first {episodes} episodes of the suite, so that 'all there' may differ a little from the table."
+                f"first {episodes} episodes of the suite, so that 'all there' may differ a little from the table. "
+                "Without intervals; means over seeds. Differences of "
+                "a few points are within the error of few episodes."
             ]
         ),
     ]
@@ -173,8 +178,8 @@ def _apart(table: SuiteTable) -> list[str]:
         [
             escape(name),
             f"{found.episodes:,}",
-            words.percent(found.accuracy, row.decimals),
-            words.percent(found.others, row.decimals),
+            words.percent(found.accuracy, 0),
+            words.percent(found.others, 0),
         ]
         for row, name in zip(table.rows, table.names, strict=True)
         if (found := row.metrics.apart) is not None
@@ -186,8 +191,9 @@ def _apart(table: SuiteTable) -> list[str]:
         grid(["row", "episodes", "accuracy on them, %", "on the others, %"], cells, "lrrr"),
         bullets(
             [
-                "Lacks something: some clip of the episode was recorded without one of the sensors that the row sees. "
-                "Both are in the figure of the table."
+                "Lacks something: some clip of the episode was recorded without video or one of the sensors that "
+                "the row "
+                "sees. Both are in the figure of the table. Without intervals; means over seeds."
             ]
         ),
     ]
@@ -206,5 +212,6 @@ def _groups(table: SuiteTable) -> list[str]:
             parts += [
                 f"### Accuracy by {what} of the query, %",
                 grid(["row", *map(escape, names)], cells, "l" + "r" * len(names)),
+                bullets(["Without intervals; means over seeds."]),
             ]
     return parts

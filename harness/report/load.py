@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,12 +65,28 @@ class Tested:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """The log of looks at test suites, by suite digest: how many, and of how many trainings."""
+
+    count: Counter[str]
+    trainings: Counter[str]
+
+    @classmethod
+    def of(cls, entries: Iterable[Mapping[str, object]] | None) -> Looks | None:
+        """From the entries of the log; None where there is none."""
+        if entries is None:
+            return None
+        looks = [(str(entry["suite_digest"]), str(entry["training"])) for entry in entries]
+        return cls(Counter(digest for digest, _ in looks), Counter(digest for digest, _ in set(looks)))
+
+
+@dataclass(frozen=True)
 class Loaded:
     """Everything a report is made from.
 
     Attributes:
         tested: the episodes that are recorded, by evaluation digest.
-        looks: test accesses in the append-only log, by suite digest; None where there is no log.
+        looks: test accesses in the append-only log; None where there is no log.
     """
 
     trainings: tuple[TrainingRecord, ...]
@@ -77,7 +94,7 @@ class Loaded:
     skipped: tuple[SkippedRecord, ...]
     pretrainings: tuple[PretrainingRecord, ...]
     tested: dict[str, Tested]
-    looks: Counter[str] | None
+    looks: Looks | None
 
 
 def records_folder(folder: Path) -> Path:
@@ -117,9 +134,8 @@ def load(folder: Path) -> Loaded:
             where=records.folder,
             remedy="`oneshot run` continues a run that was cut off.",
         )
-    looks = records.looks.read()
-    counted = None if looks is None else Counter(str(look["suite_digest"]) for look in looks)
-    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), tested, counted)
+    looks = Looks.of(records.looks.read())
+    return Loaded(tuple(trainings.values()), scored, skipped, tuple(pretrainings.values()), tested, looks)
 
 
 def _require_start(records: RecordFolder, training: TrainingRecord, pretrainings: dict[str, PretrainingRecord]) -> None:

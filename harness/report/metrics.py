@@ -43,7 +43,8 @@ class Apart:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Of one row on one suite, over its seeds. None and nothing: not recorded, or there is nothing to say.
+    """Of one row on one suite, over its seeds, each on the episodes that it scored (groups: that all of them scored).
+    None and nothing: not recorded, or there is nothing to say.
 
     Attributes:
         macro_f1: mean over classes of F1, from the counts of one seed; mean over seeds.

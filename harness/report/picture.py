@@ -6,7 +6,17 @@ from textwrap import wrap
 from xml.sax.saxutils import escape
 
 from harness.report import words
-from harness.report.columns import accuracy, covered, data_warnings, extremes, guard_sentence, legend, marks, title
+from harness.report.columns import (
+    accuracy,
+    covered,
+    data_warnings,
+    extremes,
+    guard_sentence,
+    legend,
+    marks,
+    pretraining_covered,
+    title,
+)
 from harness.report.rows import Row
 from harness.report.tables import Report, SuiteTable
 
@@ -72,7 +82,8 @@ def picture(report: Report) -> str:
     for table in report.suites:
         _suite(canvas, table)
     if report.suites:
-        for sentence in dict.fromkeys(covered(table) for table in report.suites):
+        told = (sentence for table in report.suites for sentence in (covered(table), *pretraining_covered(table)))
+        for sentence in dict.fromkeys(told):
             canvas.small(sentence)
         if any(section.comparisons for table in report.suites for section in table.sections):
             canvas.small(TIED)

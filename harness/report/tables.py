@@ -76,6 +76,7 @@ class SuiteTable:
         tested: the episodes with the identities of their clips; None where they are not recorded.
         data: the ``data`` part of the training records: layout, split, completeness, generated.
         looks: test accesses logged for this suite, None without a log.
+        looked_at: different trainings that they were of.
     """
 
     suite: str
@@ -89,6 +90,7 @@ class SuiteTable:
     classes: tuple[str, ...]
     sections: tuple[Section, ...]
     looks: int | None
+    looked_at: int
     guards: tuple[Guard, ...]
 
     @property
@@ -173,7 +175,8 @@ def _suite(group: Sequence[Scored], loaded: Loaded) -> SuiteTable:
         queries=first.queries_per_episode,
         classes=first.classes,
         sections=ordered,
-        looks=None if loaded.looks is None else loaded.looks[first.suite_digest],
+        looks=None if loaded.looks is None else loaded.looks.count[first.suite_digest],
+        looked_at=0 if loaded.looks is None else loaded.looks.trainings[first.suite_digest],
         guards=tuple(_guards([row for section in ordered for row in section.rows], tested, chance)),
     )
 

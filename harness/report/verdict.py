@@ -90,6 +90,11 @@ def cautions(found: Comparison, comparisons: int = 1) -> list[str]:
         told.append(f"Only {found.episodes:,} of {found.table.episodes:,} episodes were scored by both.")
     if not (found.first.row.inference.inductive and found.second.row.inference.inductive):
         told.append("One of them may let a query's scores depend on the other queries (transductive).")
+    told += [
+        f"{letter} starts from one pre-training for all seeds: the interval does not cover pre-training again."
+        for letter, side in (("A", found.first), ("B", found.second))
+        if side.row.pretrainings and not side.row.pretrained_anew
+    ]
     told += _multiplicity(found, comparisons)
     return told
 

@@ -34,23 +34,36 @@ SUITE_TITLES = {
     "test-paper": "drawn as in the released Mu-MAE code",
     "val": "validation, for selection only",
 }
+SEEDS_COVERED = (
+    "Where a row has several seeds it covers training again; with one seed it holds for that trained model only."
+)
 CLOSED = (
-    "The 95 % interval covers every episode that could be drawn from these clips under this rule and, where a row has "
-    "two or more seeds, training again. It does not cover new recordings, new subjects or new classes{why}."
+    "The 95 % interval covers every episode that could be drawn from these clips under this rule. "
+    f"{SEEDS_COVERED} It does not cover new recordings, new subjects or new classes{{why}}."
 )
 OPEN = (
-    "The 95 % interval covers {covered} of the same classes and, where a row has two or more seeds, training again. "
-    "It speaks for no other classes: the accuracy by class shows how much they matter.{why}"
+    "The 95 % interval covers {covered} of the same classes, recorded in the same places and as familiar from training "
+    "as these: where tested subjects also occur in the training classes, it does not speak for subjects whom no "
+    "training "
+    f"saw. {SEEDS_COVERED} It speaks for no other classes: the accuracy by class shows how much they matter.{{why}}"
 )
 TIES = (
     "=: cannot be told from the best of its section (Holm-adjusted p of 0.05 or more, from the differences on the same "
     "episodes with the same seeds; the family is all pairs of the section). Ranks: the lowest and the highest that "
-    "all differences of the section leave at once (95 %, Bonferroni). Intervals of single rows may overlap although "
-    "their difference is certain, and the other way about: read the differences."
+    "all differences of the section leave at once (95 %, Bonferroni), so that a row without = may still have 1 among "
+    "its ranks. = does not mean equal: with few seeds and many pairs large differences remain unsettled. Intervals of "
+    "single rows may overlap although their difference is certain, and the other way about: read the differences. "
+    "Nothing is corrected across sections or suites."
 )
+REFERENCE = (
+    "The reference is the plainest ranked protonet of a section; where it has none, its best row, which these same "
+    "figures chose: read the Holm p and the simultaneous interval there."
+)
+NO_ERROR = "[\N{EN DASH}]: no error can be estimated, all episodes came out alike."
 KEY = (
     f"#: rank among rows trained under equal conditions; {MISSING} without a rival. Sees: what the method is given. "
-    "Encoders: frozen = trained beforehand and shared by all heads; tuned = trained with the head. Worst / best: "
+    "Encoders: frozen = trained beforehand, shared by all heads or the method's own; tuned = trained with the head. "
+    "Worst / best: "
     "accuracy on the hardest and the easiest class, %. Trained / all: parameters. Train s, test s: seconds to train, "
     "and to encode the clips (next to nothing where another row had cached them) and score; times are means over seeds."
 )
@@ -106,7 +119,10 @@ def seconds(value: float | None) -> str:
 
 
 def p_value(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    if p < 0.001:
+        return "p < 0.001"
+    places = 4 if p < 0.05 == round(p, 3) else 3 if p < 0.1 else 2
+    return f"p = {p:.{places}f}"
 
 
 def bare_p(p: float) -> str:
@@ -116,11 +132,20 @@ def bare_p(p: float) -> str:
 
 def difference(found: Interval, places: int) -> str:
     """``+1.2 [−0.3, +2.7]``: a difference in percentage points with its interval."""
-    return f"{points(found.mean, places)} {bounds(found, places)}"
+    return f"{points(found.mean, _telling(found, places))} {bounds(found, places)}"
 
 
 def bounds(found: Interval, places: int) -> str:
+    places = _telling(found, places)
     return f"[{points(found.low, places)}, {points(found.high, places)}]"
+
+
+def _telling(found: Interval, places: int) -> int:
+    """Up to two decimals, so many that a bound that is not 0 is not printed as 0: its sign is what a reader wants."""
+    ends = [end for end in (found.low, found.high) if end and math.isfinite(end)]
+    while places < 2 and any(not float(f"{end * 100:.{places}f}") for end in ends):
+        places += 1
+    return places
 
 
 def short(digest: str) -> str:

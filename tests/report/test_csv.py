@@ -116,6 +116,8 @@ def test_classes_groups_and_what_was_removed(folder: Path) -> None:
     found = tables(report)
     classes = found["classes.csv"]
     good = classes[classes["row"] == "good, video, frozen"]
+    taken = found["confusion.csv"]
+    assert taken[taken["row"] == "good, video, frozen"]["queries"].sum() == 3 * suite.episodes * suite.queries
     confusion = next(row for row in suite.rows if row.label == "good").confusion  # summed over three seeds
     assert good[["class", "queries", "right", "answered"]].to_numpy().tolist() == [
         [name, confusion[place].sum(), confusion[place, place], confusion[:, place].sum()]

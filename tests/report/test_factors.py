@@ -45,7 +45,7 @@ def test_the_factor_table(folder: Path) -> None:
         assert line[5].startswith("88 [") if better else line[5] == MISSING
     text = text_of(folder)
     assert "longer = scratch too" in text
-    assert "must not be read as effects" in text
+    assert "Do not judge from whether these intervals overlap" in text
     assert "videomae = the pre-training of that method" in text
     assert "a prior of the method's own" not in text
 

@@ -33,7 +33,7 @@ COVERAGE = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     add_suite(tmp_path, 300)
-    for place, (method, mean) in enumerate({"protonet": 0.6, "trx": 0.9}.items()):
+    for place, (method, mean) in enumerate({"protonet": 0.6, "can": 0.5, "trx": 0.9}.items()):
         add_seeds(tmp_path, method, [shares(mean, 10 * place + seed) for seed in range(3)])
     return tmp_path
 
@@ -41,13 +41,14 @@ def folder(tmp_path: Path) -> Path:
 def test_conclusions_about_recordings(folder: Path) -> None:
     report = read_report(folder)
     told = " ".join(conclusions.may(report))
-    assert "test: 1 of 1 rows can be told from the best row" in told
+    assert "test, Video, shared encoders frozen: trx has the highest mean and is told from 2 of 2." in told
     assert "new performances and new subjects" in told
     refused = " ".join(conclusions.may_not(report))
     assert "3 classes were tested, and no interval speaks for others" in refused
     assert "Anything about MMAct" in refused
-    assert "these networks are tiny" in refused
-    assert f"`{'c' * 12}` (6 trainings)" in conclusions.frozen_at(report)
+    assert "How the methods do as their papers train them" in refused
+    assert "settings were fixed" not in refused
+    assert f"`{'c' * 12}` (9 trainings)" in conclusions.frozen_at(report)
 
 
 def test_generated_data_allow_no_conclusion_about_mmact(tmp_path: Path) -> None:
@@ -56,6 +57,10 @@ def test_generated_data_allow_no_conclusion_about_mmact(tmp_path: Path) -> None:
     report = read_report(tmp_path)
     assert "say nothing about MMAct" in " ".join(conclusions.may_not(report))
     assert conclusions.may(report) == ["That the whole chain runs, from recordings to this report."]
+    add_suite(tmp_path, 300)
+    for name in ("protonet", "can"):
+        add_seeds(tmp_path, name, [shares(0.9, 10 + seed) for seed in range(3)], data=data)
+    assert conclusions.may(read_report(tmp_path))[0].startswith("on generated data, test, Video")
 
 
 def test_a_shared_pretraining_is_a_condition(tmp_path: Path) -> None:
@@ -72,7 +77,7 @@ def test_the_overview_has_every_folder_and_the_coverage(folder: Path) -> None:
     assert "(utd-mhad/report.html)" in text
     table = cells(text, "## utd-mhad")
     assert table[0][-2:] == ["accuracy, % [95 %]", "ranks"]
-    assert [line[1] for line in table[2:]] == ["trx", "protonet"]
+    assert [line[1] for line in table[2:]] == ["trx", "protonet", "can"]
     assert cells(text, "## Do the intervals hold")[1] == [
         "UTD B",
         "2.38",

@@ -196,7 +196,7 @@ def test_the_caption_says_what_the_interval_covers(tmp_path: Path) -> None:
     assert "Guessing reaches 50 %" in text
     assert "1 labelled clip of each of 2 classes" in text
     assert "It does not cover new recordings, new subjects or new classes" in text
-    assert "Looks at this suite, as logged: 3." in text
+    assert "Looks at this suite, as logged: 3, of 3 trainings; 3 are shown here." in text
     assert "never the same performance" in text
     assert key(read_report(tmp_path))
 
