@@ -18,7 +18,10 @@ def may(report: Report) -> list[str]:
         if not any(guard.failed for guard in table.guards):
             found += [_best(table, section) for section in table.sections if len(section.ranked) >= RIVALS]
     if found:
-        found.append("All of it corrected for the number of pairs within a section, not across sections or suites.")
+        found.append(
+            "What cannot be told apart need not be equal. Corrected for the number of pairs within a section, not "
+            "across sections or suites."
+        )
     if any(_real(table) for table in report.suites):
         found.append(f"How far these figures carry: {_first_small(_covered(report))}")
     return found or ["That the whole chain runs, from recordings to this report."]
@@ -29,11 +32,14 @@ def _best(table: SuiteTable, section: Section) -> str:
         return f"{table.suite}, {section.heading}: nothing, the episodes are not recorded."
     best = section.ranked[section.comparisons.best]
     others = [row for row in section.ranked if row is not best]
-    tied = [row.label for row in others if row.tied]
-    on = "on generated data, " if is_generated(table.data) else ""
-    apart = f"is told from {len(others) - len(tied)} of {len(others)}"
-    rest = f"; not from {', '.join(tied)}, which does not make them equal" if tied else ""
-    return f"{on}{table.suite}, {section.heading}: {best.label} has the highest mean and {apart}{rest}."
+    worse = sum(not row.tied for row in others)
+    found = f"{best.label} is better than {worse} of {len(others)} rivals; the others cannot be told from it"
+    if worse == len(others):
+        found = f"{best.label} is better than all {len(others)} rivals"
+    elif not worse:
+        found = f"none of {len(others)} rivals can be told from {best.label}, which has the highest mean"
+    on = "On generated data, " if is_generated(table.data) else "On "
+    return f"{on}{table.suite}, {_first_small(section.heading)}: {found}."
 
 
 def may_not(report: Report) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from harness.cli import main
 from harness.records import RecordFolder, SkippedRecord
 from harness.report import print_report, read_report, write_report
 from harness.report.markdown import markdown
@@ -198,3 +199,24 @@ def test_command_writes_beside_the_records(folder: Path, monkeypatch: pytest.Mon
     nothing = CliRunner().invoke(app, [])
     assert isinstance(nothing.exception, HarnessError)
     assert "0 runs here" in str(nothing.exception)
+
+
+def test_a_folder_of_runs_gets_a_page_that_opens_them(folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        shutil.copytree(folder, tmp_path / "results" / name / "records")
+    done = CliRunner().invoke(main.app, ["report", str(tmp_path / "results")])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "results" / "README.md").read_text("utf-8")
+    for name in ("one", "two"):
+        assert (tmp_path / "results" / name / "report.html").is_file()
+        assert f"({name}/report.html)" in text
+    assert not (tmp_path / "results" / "one" / "README.md").exists()
+
+
+def test_figures_of_rows_that_are_no_more_go(folder: Path, tmp_path: Path) -> None:
+    write_report(folder, tmp_path)
+    (tmp_path / "figures" / "gone.svg").write_text("old")
+    (tmp_path / "figures" / "notes.txt").write_text("somebody's own")
+    write_report(folder, tmp_path)
+    assert not (tmp_path / "figures" / "gone.svg").exists()
+    assert (tmp_path / "figures" / "notes.txt").exists()

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 def test_conclusions_about_recordings(folder: Path) -> None:
     report = read_report(folder)
     told = " ".join(conclusions.may(report))
-    assert "test, Video, shared encoders frozen: trx has the highest mean and is told from 2 of 2." in told
+    assert "On test, video, shared encoders frozen: trx is better than all 2 rivals." in told
     assert "new performances and new subjects" in told
     refused = " ".join(conclusions.may_not(report))
     assert "3 classes were tested, and no interval speaks for others" in refused
@@ -60,7 +60,7 @@ def test_generated_data_allow_no_conclusion_about_mmact(tmp_path: Path) -> None:
     add_suite(tmp_path, 300)
     for name in ("protonet", "can"):
         add_seeds(tmp_path, name, [shares(0.9, 10 + seed) for seed in range(3)], data=data)
-    assert conclusions.may(read_report(tmp_path))[0].startswith("on generated data, test, Video")
+    assert conclusions.may(read_report(tmp_path))[0].startswith("On generated data, test, video")
 
 
 def test_a_shared_pretraining_is_a_condition(tmp_path: Path) -> None:
