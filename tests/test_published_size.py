@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +22,15 @@ from tests.toys import CPU
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
 WAY, BASE_CLASSES = 2, 18
 ROWS = [row for row in load_settings("published").rows if row.method != "random"]
+
+
+@pytest.fixture(autouse=True)
+def every_core() -> Iterator[None]:
+    """These networks are large, unlike those of the other tests (conftest.py)."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def clips_of(row: Row, settings: Settings, count: int) -> Clips:
