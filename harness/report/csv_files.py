@@ -1,7 +1,8 @@
-"""The report as tidy CSV files: one line a row, a pair, a class; the figures of the tables, unrounded.
+"""The report as tidy CSV files: one line a row, a pair, a class; the figures of the tables.
 
-Shares are 0..1 with all their digits, so that reading them back gives the very numbers of the report; nothing stands
-where there is no figure. A row is told by ``evaluation`` (the digest of what it was tested on) and ``row``.
+Shares are 0..1 with six digits, more than any of them deserves: what comes after depends on the machine and its
+threads, and the same records give the same files. Nothing stands where there is no figure. A row is told by
+``evaluation`` (the digest of what it was tested on) and ``row``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from harness.statistics import Analysis, Estimate
 
 Value = str | float | int | bool | None
 Line = dict[str, Value]
+DIGITS = 6
+SMALLEST = 15  # decimals: what is less is rounding of a sum that is 0
 
 
 def csv_files(report: Report) -> dict[str, str]:
@@ -287,4 +290,4 @@ def _plain(value: Value) -> str:
         return "yes" if value else "no"
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
-    return repr(value) if isinstance(value, float) else str(value)
+    return f"{round(value, SMALLEST) + 0.0:.{DIGITS}g}" if isinstance(value, float) else str(value)
