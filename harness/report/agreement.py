@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,7 +46,7 @@ def disagreements(
         figures["calibration.queries"] = (sum(record.calibration.queries), correct.size)
         figures["calibration.correct"] = (sum(record.calibration.correct), int(correct.sum()))
     for field, (stated, found) in figures.items():
-        if not np.isclose(stated, found, rtol=0, atol=CLOSE, equal_nan=True):
+        if abs(stated - found) > CLOSE or math.isnan(stated) != math.isnan(found):
             yield f"{field}: the record says {stated:g}, its predictions give {found:g}"
     if suite is not None:
         yield from _of_suite(record, predicted, label, done, *suite)

@@ -409,9 +409,7 @@ def two(tmp_path: Path) -> Path:
 
 def test_files_stand_alone(two: Path) -> None:
     files = figures(renamed(read_report(two), EVIL))
-    assert {"test-differences.svg", "test-differences.png", "test-classes.png", "test-cost.png", "table.png"} <= set(
-        files
-    )
+    assert {"test-differences.svg", "test-differences.png", "test-cost.png", "table.png"} <= set(files)
     for name, content in files.items():
         if name.endswith(".png"):
             with Image.open(io.BytesIO(content)) as picture:

@@ -19,7 +19,7 @@ from harness.report.columns import data_warnings, guard_sentence
 from harness.report.picture import picture
 from harness.report.tables import Report, SuiteTable
 
-IN_PIXELS = ("differences", "classes", "cost")  # the others as SVG alone: text in pixels takes its time
+IN_PIXELS = ("differences", "cost")  # the others as SVG alone: text in pixels takes its time
 
 
 def suite_figures(table: SuiteTable) -> list[Figure]:
