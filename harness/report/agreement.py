@@ -72,7 +72,8 @@ def _of_suite(
         return
     first = np.arange(len(label))[:, None] * record.way
     drawn, count = episodes.drawn.ravel(), len(record.classes)
-    true, answered = drawn[(first + label)[done]], drawn[(first + predicted)[done]]
+    scored = slice(None) if done.all() else done
+    true, answered = drawn[(first + label)[scored]], drawn[(first + predicted)[scored]]
     confusion = np.bincount((true * count + answered).ravel(), minlength=count * count).reshape(count, count)
     if not np.array_equal(confusion, np.asarray(record.confusion)):
         yield "confusion: not what the predictions give"

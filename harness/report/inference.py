@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Inference:
         """Whether the interval speaks for new performances or subjects."""
         return self.analysis is not None and self.analysis.headline().available
 
-    @property
+    @cached_property
     def interval(self) -> Interval:
         """The headline: the wider of the open intervals; where there is none, the closed one."""
         if self.closed is None:
