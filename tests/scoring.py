@@ -1,4 +1,4 @@
-"""What the tests of `oneshot score` share: a run, predictions with known accuracy, files of them."""
+"""What the tests of `oneshot score` and `oneshot compare` share: the commands, a run, files of predictions."""
 
 from __future__ import annotations
 

@@ -9,30 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
-from harness.cli import main as cli
 from harness.records import TrainingRecord
 from tests.report.retold import retell
 from tests.report.small import DATA, add, add_suite, answers
+from tests.scoring import oneshot, refused, said
 
 ROOT = Path(__file__).parents[1]
 EPISODES = 60
-
-
-def oneshot(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments], env={"COLUMNS": "120"})
-
-
-def said(result: Result) -> str:
-    assert result.exit_code == 0, result.output
-    return " ".join(result.output.split())
-
-
-def refused(result: Result) -> str:
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    return " ".join(result.output.split())
 
 
 def fill(run: Path, means: dict[str, float], shift: int = 0) -> Path:

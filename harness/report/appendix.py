@@ -9,7 +9,7 @@ from harness.records import TrainingRecord
 from harness.report import starts, words
 from harness.report.columns import COLUMNS, is_generated
 from harness.report.grid import bullets, escape, grid
-from harness.report.rows import Row, row_key
+from harness.report.rows import Row
 from harness.report.tables import Report
 
 MMACT_LAYOUTS = {"mmact", "mmact-flat"}
@@ -39,7 +39,7 @@ REMEDIES = {
 def rows(report: Report) -> list[str]:
     """Each row once: settings, source, sizes."""
     parameters = next(column for column in COLUMNS if column.header == "trained / all")
-    named = _rows(report)
+    named = report.rows
     started = any(row.pretrainings or starts.name(row.training) for row in named.values() if row.trained)
     cells = [
         [
@@ -160,7 +160,7 @@ def learning_rates(report: Report) -> list[str]:
     """The learning rate of every trained row, and what was tried before it was fixed."""
     cells = [
         [escape(name), f"{row.training.learning_rate:g}", _trials(row.training)]
-        for name, row in _rows(report).items()
+        for name, row in report.rows.items()
         if row.training.learning_rate is not None
     ]
     if not cells:
@@ -186,7 +186,7 @@ def selection(report: Report) -> list[str]:
     """Validation accuracy at every look, with the kept state in bold."""
     cells = []
     encoders: dict[tuple[str, str], list[str]] = {}
-    for name, row in _rows(report).items():
+    for name, row in report.rows.items():
         for training in row.trainings:
             if training.selection:
                 trace = _trace(training.selection, training.best_step)
@@ -286,16 +286,4 @@ def _origin(training: TrainingRecord) -> dict[str, str]:
 
 
 def _published(report: Report) -> dict[str, Row]:
-    return {name: row for name, row in _rows(report).items() if row.published}
-
-
-def _rows(report: Report) -> dict[str, Row]:
-    """Every row once, as the first suite that has it names it."""
-    found: dict[str, tuple[str, Row]] = {}
-    for table in report.suites:
-        for row, name in zip(table.rows, table.names, strict=True):
-            found.setdefault(row_key(row.training), (name, row))
-    named: dict[str, Row] = {}
-    for name, row in found.values():
-        named[name if name not in named else f"{name} ({words.short(row.training.training_digest)})"] = row
-    return named
+    return {name: row for name, row in report.rows.items() if row.published}

@@ -202,7 +202,8 @@ def _common_seeds(first: Side, second: Side) -> tuple[int, ...]:
     common = tuple(seed for seed in one if seed in two)
     if not common:
         raise HarnessError(
-            f"no seed in common: {_described(first)} has {_listed(one)}, {_described(second)} has {_listed(two)}.",
+            f"no seed in common: {_described(first)} has {words.listed(one)}, "
+            f"{_described(second)} has {words.listed(two)}.",
             remedy=f"Train one with the other's: `oneshot run --seeds {max((*one, *two)) + 1} ...` trains 0 to "
             f"{max((*one, *two))}.",
         )
@@ -249,7 +250,3 @@ def _differing(first: dict[str, str], second: dict[str, str]) -> list[tuple[str,
 
 def _described(side: Side) -> str:
     return f"{side.name!r} of {side.folder}"
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))

@@ -92,21 +92,11 @@ def _suite(table: SuiteTable) -> list[str]:
 def _per_class(table: SuiteTable) -> list[str]:
     cells = []
     for row, name in zip(table.rows, table.names, strict=True):
-        digits = _class_decimals(row)
+        digits = row.class_decimals
         if row.scored:
             cells.append([escape(name), *(words.percent(share, digits) for share in row.per_class)])
     header = ["row", *(escape(name) for name in table.classes)]
     return ["### Accuracy by class, %", grid(header, cells, "l" + "r" * len(table.classes))] if cells else []
-
-
-def _class_decimals(row: Row) -> int:
-    """Digits that the class with the least certain accuracy allows, taking its queries as independent."""
-    errors = [
-        (share * (1 - share) / asked) ** 0.5
-        for share, asked in zip(row.per_class, row.confusion.sum(axis=1).tolist(), strict=True)
-        if share is not None and asked
-    ]
-    return words.decimals(max(errors, default=0.0))
 
 
 def _confusion(table: SuiteTable) -> list[str]:

@@ -89,6 +89,16 @@ class Row:
         return words.decimals(self.interval.standard_error)
 
     @property
+    def class_decimals(self) -> int:
+        """Digits, at most one, that the least certain class allows, its queries taken as independent."""
+        errors = [
+            (share * (1 - share) / asked) ** 0.5
+            for share, asked in zip(self.per_class, self.confusion.sum(axis=1).tolist(), strict=True)
+            if share is not None and asked
+        ]
+        return min(1, words.decimals(max(errors, default=0.0)))
+
+    @property
     def name(self) -> str:
         """The row in a few words, unique in its suite unless only the training protocol differs."""
         parts = [self.label, words.modality_name(self.training.modalities)]

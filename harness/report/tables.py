@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from harness.records import PretrainingRecord, SkippedRecord, TrainingRecord
@@ -125,6 +126,18 @@ class Report:
     trainings: tuple[TrainingRecord, ...]
     unscored: tuple[str, ...]
     pretrainings: tuple[PretrainingRecord, ...]
+
+    @cached_property
+    def rows(self) -> dict[str, Row]:
+        """Every row once, as the first suite that has it names it; with the training digest where two share a name."""
+        found: dict[str, tuple[str, Row]] = {}
+        for table in self.suites:
+            for row, name in zip(table.rows, table.names, strict=True):
+                found.setdefault(row_key(row.training), (name, row))
+        named: dict[str, Row] = {}
+        for name, row in found.values():
+            named[name if name not in named else f"{name} ({words.short(row.training.training_digest)})"] = row
+        return named
 
     @property
     def data(self) -> list[dict[str, Any]]:

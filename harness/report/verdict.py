@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from harness.report import words
 from harness.report.comparison import Comparison, Side, without_seeds
 from harness.report.covering import covers
@@ -67,10 +65,10 @@ def training(found: Comparison) -> str:
 
 def seeds(found: Comparison) -> list[str]:
     """Which seeds were compared, and which were not."""
-    told = [f"Seeds: {_listed(found.seeds)}."] if found.seeds else []
+    told = [f"Seeds: {words.listed(found.seeds)}."] if found.seeds else []
     for letter, unused in zip("AB", found.unused, strict=True):
         if unused:
-            told.append(f"Not used, since the other lacks them: seeds {_listed(unused)} of {letter}.")
+            told.append(f"Not used, since the other lacks them: seeds {words.listed(unused)} of {letter}.")
     for letter, side in (("A", found.first), ("B", found.second)):
         if without_seeds(side.row) and found.seeds:
             told.append(f"{letter} is one set of answers, held against every seed of the other.")
@@ -198,7 +196,3 @@ def _commit(side: Side) -> str:
     given = side.row.training.provenance
     commit = str(given.get("commit") or "not known")[:12]
     return f"{commit} with uncommitted changes" if given.get("changed") else commit
-
-
-def _listed(values: Sequence[int]) -> str:
-    return ", ".join(map(str, values))

@@ -148,6 +148,11 @@ def _telling(found: Interval, places: int) -> int:
     return places
 
 
+def listed(values: Iterable[int]) -> str:
+    """``0, 1, 2``"""
+    return ", ".join(map(str, values))
+
+
 def short(digest: str) -> str:
     return digest[:8]
 

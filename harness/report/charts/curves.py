@@ -11,7 +11,6 @@ from harness.report.charts.canvas import Canvas
 from harness.report.charts.figure import Figure, Panel
 from harness.report.charts.palette import SERIES
 from harness.report.charts.scale import Scale, around, ticks
-from harness.report.rows import row_key
 from harness.report.tables import Report
 
 WIDTH, HEIGHT = 172, 132
@@ -77,18 +76,17 @@ def curves(report: Report) -> Figure | None:
 
 
 def _rows(report: Report) -> list[Curve]:
-    """Every trained row once, as the first suite that has it names it."""
-    found: dict[str, Curve] = {}
-    for table in report.suites:
-        for row, name in zip(table.rows, table.names, strict=True):
-            traces = [
-                Trace(training.seed, tuple(training.selection), training.best_step)
-                for training in row.trainings
-                if training.selection
-            ]
-            if traces:
-                found.setdefault(row_key(row.training), Curve(name, traces))
-    return list(found.values())
+    """Every row that has a trace."""
+    found = []
+    for name, row in report.rows.items():
+        traces = [
+            Trace(training.seed, tuple(training.selection), training.best_step)
+            for training in row.trainings
+            if training.selection
+        ]
+        if traces:
+            found.append(Curve(name, traces))
+    return found
 
 
 def _encoders(report: Report) -> list[Curve]:

@@ -6,7 +6,6 @@ from harness.report import words
 from harness.report.charts import looks
 from harness.report.charts.figure import Figure
 from harness.report.charts.heatmap import Line, heat_map
-from harness.report.rows import Row
 from harness.report.tables import SuiteTable
 
 
@@ -16,11 +15,11 @@ def per_class(table: SuiteTable) -> Figure | None:
     for section in table.sections:
         rows = [row for row in section.rows if row.scored]
         lines += [Line(section.heading)] if rows else []
-        lines += [Line(looks.label(section, row), row.per_class, _decimals(row)) for row in rows]
+        lines += [Line(looks.label(section, row), row.per_class, row.class_decimals) for row in rows]
     if not lines:
         return None
     cells = [
-        (name, *(words.percent(share, _decimals(row)) for share in row.per_class))
+        (name, *(words.percent(share, row.class_decimals) for share in row.per_class))
         for row, name in zip(table.rows, table.names, strict=True)
         if row.scored
     ]
@@ -42,15 +41,6 @@ def per_class(table: SuiteTable) -> Figure | None:
         cells=tuple(cells),
         wide=True,
     )
-
-
-def _decimals(row: Row) -> int:
-    errors = [
-        (share * (1 - share) / asked) ** 0.5
-        for share, asked in zip(row.per_class, row.confusion.sum(axis=1).tolist(), strict=True)
-        if share is not None and asked
-    ]
-    return min(1, words.decimals(max(errors, default=0.0)))
 
 
 def _extremes(table: SuiteTable) -> str:
