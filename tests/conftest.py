@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.config.specs import StoreSpec
 from harness.data.clips import ClipTable
+from harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
 from harness.data.layouts import index
 from harness.data.prepare import prepare
 from harness.data.splits import load_split
 from harness.data.store import Store
 from harness.data.synthetic import SyntheticSettings, synthesize
-from harness.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
-from harness.specs import StoreSpec
-from tests.toys import toy_store
+from tests.helpers.toys import toy_store
 
 torch.set_num_threads(1)  # the tests' tensors are tiny: more threads cost more than they give
 

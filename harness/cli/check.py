@@ -18,9 +18,9 @@ def command(
     """
     from rich.table import Table
 
+    from harness.benchmark.conformance.checks import check_method
     from harness.cli.console import console
-    from harness.conformance import check_method
-    from harness.registry import load_method, method_label
+    from harness.config.plugins.registry import load_method, method_label
 
     chosen = load_method(method)
     usable = chosen.needs.modalities

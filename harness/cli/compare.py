@@ -67,8 +67,8 @@ def command(
 
 def _compared(pairs: Pairs, whole: bool) -> tuple[list[Comparison], list[str]]:
     """Of two folders, what can be compared; of two rows, all or an error."""
-    from harness.errors import HarnessError
     from harness.report.comparison import compare_sides
+    from harness.runtime.errors import HarnessError
 
     found, left = [], list(pairs.left_out)
     for first, second in pairs.pairs:
@@ -87,7 +87,7 @@ def _adjusted(found: list[Comparison]) -> list[float | None]:
     """Holm-adjusted p over the rows of a suite."""
     import numpy as np
 
-    from harness.statistics import holm
+    from harness.report.statistics import holm
 
     adjusted: list[float | None] = [None] * len(found)
     for suite in {each.table.suite for each in found}:

@@ -26,9 +26,9 @@ def command(
     """
     from harness.cli.console import console
     from harness.cli.watch import TerminalWatcher
+    from harness.config.settings import load_settings
     from harness.data.layouts import index
     from harness.data.prepare import is_prepared, prepare
-    from harness.settings import load_settings
 
     settings = load_settings(preset, override or [])
     table = index(root, layout)

@@ -37,8 +37,8 @@ def command(
     from harness import __version__
     from harness.cli.console import console
     from harness.encoders.torchvision_stub import declare_missing_operators
-    from harness.errors import HarnessError
-    from harness.provenance import code_commit, installed
+    from harness.runtime.errors import HarnessError
+    from harness.runtime.provenance import code_commit, installed
 
     table = Table("", "found", "remedy", title=f"mmact-oneshot {__version__}, commit {code_commit()['commit']}")
     missing = 0

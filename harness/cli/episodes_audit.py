@@ -26,7 +26,7 @@ def command(
     from rich.table import Table
 
     from harness.cli.console import console
-    from harness.episodes.audit import audit
+    from harness.data.episodes.audit import audit
 
     built, impossible = suites_of(split, suite)
     table = Table("", *built, title=f"{split}: shares in percent")

@@ -33,14 +33,14 @@ def command(
     """
     from harness.cli.console import console
     from harness.cli.runs import only_run
+    from harness.data.episodes.suites import build_suite, suite_spec
+    from harness.data.episodes.table import episode_table
     from harness.data.splits import clip_list, load_split
     from harness.data.tabular import write_csv
-    from harness.episodes.suites import build_suite, suite_spec
-    from harness.episodes.table import episode_table
-    from harness.errors import HarnessError
     from harness.evaluation.external import a_training, recorded_suite
     from harness.records import RecordFolder
     from harness.report import records_folder
+    from harness.runtime.errors import HarnessError
 
     records = RecordFolder(records_folder(only_run() if folder is None else folder))
     recorded, episodes = recorded_suite(records, suite)

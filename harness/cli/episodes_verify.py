@@ -14,7 +14,7 @@ def command() -> None:
 
     from harness.cli.console import console
     from harness.cli.episodes_build import suites_of
-    from harness.episodes.suites import committed_digests
+    from harness.data.episodes.suites import committed_digests
 
     table = Table("split", "suite", "episodes", "digest", "")
     wrong = 0

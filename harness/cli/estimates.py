@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.statistics import Analysis, Estimate
+    from harness.report.statistics import Analysis, Estimate
 
 
 def estimates(closed: Estimate, analysis: Analysis | None, places: int, difference: bool = False) -> Table:
@@ -22,7 +22,7 @@ def estimates(closed: Estimate, analysis: Analysis | None, places: int, differen
     from rich.text import Text
 
     from harness.report import words
-    from harness.statistics.interval import DIFFERENCE, SHARE
+    from harness.report.statistics.interval import DIFFERENCE, SHARE
 
     what = "A less B, points [95 %]" if difference else "accuracy, % [95 %]"
     table = Table("covering", what, "SE", "df", *(["p"] if difference else []))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.records import EvaluationRecord, PretrainingRecord, SearchRecord, SkippedRecord, TrainingRecord
 
 if TYPE_CHECKING:
-    from harness.benchmark import Benchmark
+    from harness.benchmark.run import Benchmark
 
 
 def what_is_replaced(benchmark: Benchmark) -> str:

@@ -28,7 +28,7 @@ from harness.cli import (
     score,
 )
 from harness.cli.console import errors
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 

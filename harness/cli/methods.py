@@ -13,8 +13,8 @@ def command() -> None:
     from rich.padding import Padding
 
     from harness.cli.console import console
-    from harness.registry import load_method, method_names, setting_names
-    from harness.starts import pretrains
+    from harness.config.plugins.registry import load_method, method_names, setting_names
+    from harness.training.initialisation import pretrains
 
     for name in method_names():
         method = load_method(name)

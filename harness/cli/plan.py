@@ -10,16 +10,16 @@ from rich.table import Table
 from harness.report.words import MISSING
 
 if TYPE_CHECKING:
-    from harness.benchmark import Benchmark
-    from harness.budget import Budget
-    from harness.estimate import Cost
-    from harness.jobs import Job
+    from harness.benchmark.cost.estimate import Cost
+    from harness.benchmark.plan import Job
+    from harness.benchmark.run import Benchmark
+    from harness.config.budgets import Budget
 
 
 def show_plan(benchmark: Benchmark, console: Console) -> None:
     """Rows with what is still to be done, and the expected hours, disk and test accesses."""
-    from harness.estimate import estimate
-    from harness.protocol import PAPER_REGIMEN
+    from harness.benchmark.cost.estimate import estimate
+    from harness.training.conditions import PAPER_REGIMEN
 
     task, settings = benchmark.task, benchmark.settings
     table = Table("row", "sees", "encoders", "start", "seeds", "to score")

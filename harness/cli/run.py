@@ -12,8 +12,8 @@ from harness.cli.options import STORES, Data, Layout, Override, Preset, Split, S
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.benchmark import Benchmark
-    from harness.settings import Settings
+    from harness.benchmark.run import Benchmark
+    from harness.config.settings import Settings
 
 
 def command(
@@ -54,8 +54,8 @@ def command(
     """
     from harness.cli.console import console
     from harness.cli.watch import TerminalWatcher
-    from harness.opening import open_task
-    from harness.settings import load_settings
+    from harness.config.settings import load_settings
+    from harness.data.task.open_task import open_task
 
     settings = _narrowed(load_settings(preset, override or []), method, modalities, suite, seeds)
     watcher = TerminalWatcher(console)
@@ -64,8 +64,8 @@ def command(
     )
     folder = out or Path("runs") / f"{settings.preset}-{data.resolve().name}"
 
-    from harness.benchmark import Benchmark
-    from harness.device import choose_device
+    from harness.benchmark.run import Benchmark
+    from harness.runtime.device import choose_device
 
     chosen = choose_device(device, settings.precision)
     benchmark = Benchmark(task, folder, chosen, watcher, force)
@@ -99,13 +99,13 @@ def command(
 
 def _expect(benchmark: Benchmark, console: Console) -> None:
     """Refuse early what cannot fit the device, and say what a run on something larger than `quick` will take."""
-    from harness.demand import demands, require
+    from harness.benchmark.cost.demand import demands, require
 
     demanded = demands(benchmark)
     require(demanded, benchmark)
     if benchmark.settings.preset != "quick" and any(benchmark.todo(job) for job in benchmark.jobs):
+        from harness.benchmark.cost.estimate import estimate
         from harness.cli.plan import expectation
-        from harness.estimate import estimate
 
         console.print(expectation(estimate(benchmark, demanded), benchmark), soft_wrap=True)
 
@@ -114,10 +114,10 @@ def _narrowed(
     settings: Settings, methods: list[str] | None, modalities: str | None, suites: list[str] | None, seeds: int | None
 ) -> Settings:
     """The settings with only some rows, other suites or another number of seeds."""
-    from harness.errors import HarnessError, nearest
-    from harness.registry import load_method
-    from harness.settings import SCRATCH, Row
-    from harness.starts import pretrains
+    from harness.config.plugins.registry import load_method
+    from harness.config.settings import SCRATCH, Row
+    from harness.runtime.errors import HarnessError, nearest
+    from harness.training.initialisation import pretrains
 
     rows = list(settings.rows)
     if methods:
@@ -141,7 +141,7 @@ def _narrowed(
             raise HarnessError(f"no row on {modalities}.", remedy="`oneshot methods` lists what each method can use.")
     update: dict[str, object] = {"rows": tuple(rows)}
     if suites:
-        from harness.episodes.suites import suite_spec
+        from harness.data.episodes.suites import suite_spec
 
         update["suites"] = tuple(suite_spec(name).name for name in suites)
     if seeds is not None:

@@ -92,7 +92,7 @@ def command(
 
 
 def _modalities(given: str, needed: bool) -> tuple[str, ...]:
-    from harness.errors import HarnessError, nearest
+    from harness.runtime.errors import HarnessError, nearest
 
     if needed:
         _require("--modalities", given, "what was seen")
@@ -102,7 +102,7 @@ def _modalities(given: str, needed: bool) -> tuple[str, ...]:
 
 
 def _require(option: str, given: str, what: str) -> None:
-    from harness.errors import HarnessError
+    from harness.runtime.errors import HarnessError
 
     if not given.strip():
         raise HarnessError(f"a record must tell {what}.", remedy=f"Add {option}.")

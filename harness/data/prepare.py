@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.config.specs import StoreSpec
 from harness.data.clips import IDENTITY, ClipTable
 from harness.data.layouts import LAYOUTS
-from harness.data.sensors import read_performance, to_grid
+from harness.data.sensors.reader import read_performance, to_grid
 from harness.data.store import INDEX, MANIFEST, SHARDS, Store, expected_bytes, identity, open_store, store_folder
-from harness.data.video import read_clip
-from harness.errors import HarnessError
-from harness.specs import StoreSpec
+from harness.data.video.reader import read_clip
+from harness.runtime.errors import HarnessError
 
 PERFORMANCES_PER_SHARD = 16
 Progress = Callable[[int, int], None]  # shards done, shards in all

@@ -12,10 +12,10 @@ import pandas as pd
 
 from harness.data.clips import ClipTable, SensorSpec
 from harness.data.layouts import Layout
-from harness.data.recording import SensorRecording
-from harness.data.sensors import PerformanceSensors, read_performance
-from harness.data.video import Frames, probe, read_clip
-from harness.errors import HarnessError, nearest
+from harness.data.sensors.reader import PerformanceSensors, read_performance
+from harness.data.sensors.recording import SensorRecording
+from harness.data.video.reader import Frames, probe, read_clip
+from harness.runtime.errors import HarnessError, nearest
 
 _INK, _PALE, _AXES = "#222222", "#888888", ("#c0392b", "#2471a3", "#7f8c2d")  # text; missing; x, y, z
 _BLOCK_INCHES, _TRACE_INCHES, _MARGIN_INCHES, _COLUMNS = 6.4, 0.5, 1.05, 2

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.config.specs import StoreSpec
 from harness.data.clips import IDENTITY, ClipTable
-from harness.errors import HarnessError
-from harness.protocol import digest
-from harness.specs import StoreSpec
+from harness.runtime.errors import HarnessError
+from harness.training.conditions import digest
 
 SCHEMA = 2  # raised whenever the same recordings would give other content
 MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"

@@ -14,9 +14,9 @@ import pandas as pd
 from harness.data.clips import IDENTITY, ClipTable, Defect
 from harness.data.defects import RULES, defect
 from harness.data.layouts.base import Layout
-from harness.data.sensors import read_performance
-from harness.data.video import check
-from harness.errors import HarnessError
+from harness.data.sensors.reader import read_performance
+from harness.data.video.reader import check
+from harness.runtime.errors import HarnessError
 
 CHUNK = 8  # performances that a worker opens at a time
 DEFECT_COLUMNS = ["kind", "path", "row", "detail", "rule", "remedy"]

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips, Encoder, TransformerSpec
+from harness.config.settings import Settings
 from harness.encoders.backbone import on_meta
 from harness.encoders.sensors import SensorEncoder
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
-from harness.settings import Settings
 
 
 @contextmanager

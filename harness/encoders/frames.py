@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.encoders.backbone import Backbone, Reading, on_meta
 from harness.encoders.norm import residual_norms
 from harness.encoders.torchvision_stub import declare_missing_operators
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 
 def timm_network(name: str, arguments: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from harness.encoders.backbone import Backbone, Reading
 from harness.encoders.norm import residual_norms
 from harness.encoders.torchvision_stub import declare_missing_operators
 from harness.encoders.videomae_names import videomae_names
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 GROUPS = 4
 LayerNorm = partial(nn.LayerNorm, eps=1e-6)  # as both papers' code has it

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from harness.api import Clips, Encoder, Film
 from harness.encoders.norm import channels, modulated
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 
 class Widths(dict[str, int]):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from harness.api import TransformerSpec
+from harness.config.specs import VideoEncoderSpec
 from harness.encoders.multimodal import initialise
 from harness.encoders.sensor_transformer import SensorTransformer
 from harness.encoders.sizes import SIZES, Size
 from harness.encoders.tokens import Layout
 from harness.encoders.video import PIXELS, VideoEncoder
-from harness.errors import HarnessError, nearest
-from harness.specs import VideoEncoderSpec
+from harness.runtime.errors import HarnessError, nearest
 
 BACKGROUNDS = ("keep", "subtract")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips
+from harness.config.specs import VideoEncoderSpec
 from harness.encoders.backbone import Backbone, on_meta
 from harness.encoders.frames import FrameNetwork, FrameResNet, is_resnet, timm_network
 from harness.encoders.norm import hold_batch_norm, use_group_norm
@@ -18,8 +19,7 @@ from harness.encoders.resnet3d import NAMES, VolumeNetwork
 from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.staged import StagedEncoder, widths
 from harness.encoders.weights import load_weights
-from harness.errors import HarnessError
-from harness.specs import VideoEncoderSpec
+from harness.runtime.errors import HarnessError
 
 Made = TypeVar("Made")
 

@@ -8,7 +8,7 @@ import re
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 RULES = tuple(
     (re.compile(pattern), name)

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.encoders.backbone import Backbone
-from harness.encoders.states import differences
-from harness.errors import HarnessError
+from harness.encoders.state_differences import differences
+from harness.runtime.errors import HarnessError
 
 ARCHIVES = (".pth", ".pt", ".bin")
 CONTAINERS = ("state_dict", "model", "module")

@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 import numpy as np
 
 from harness.api import FewShotMethod
-from harness.device import Device, peak_memory
-from harness.evaluation.cost import count_cost
+from harness.data.task.clip_source import ClipSource
+from harness.data.task.task import Task
+from harness.evaluation.ablation import wanted_without, without
 from harness.evaluation.features import FeatureTable
 from harness.evaluation.metrics import calibrate, measure
-from harness.evaluation.robustness import wanted_without, without
-from harness.evaluation.score import answer_suite
-from harness.input import ClipSource
-from harness.protocol import evaluation_digest
-from harness.provenance import provenance
+from harness.evaluation.operations import count_cost
+from harness.evaluation.scoring import answer_suite
 from harness.records import EvaluationRecord, RecordFolder
-from harness.statistics import episode_interval
-from harness.task import Task
+from harness.report.statistics import episode_interval
+from harness.runtime.device import Device, peak_memory
+from harness.runtime.provenance import provenance
+from harness.training.conditions import evaluation_digest
 
 
 @dataclass(frozen=True)

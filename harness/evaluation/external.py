@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from harness.episodes.sampling import Draws
-from harness.errors import HarnessError, nearest
+from harness.data.episodes.sampling import Draws
 from harness.evaluation.metrics import measure
 from harness.evaluation.predictions_file import Predictions
-from harness.protocol import digest, regimen_of
-from harness.provenance import provenance
 from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
-from harness.statistics import episode_interval
+from harness.report.statistics import episode_interval
+from harness.runtime.errors import HarnessError, nearest
+from harness.runtime.provenance import provenance
+from harness.training.conditions import digest, regimen_of
 
 REGIME = RECIPE = SOURCE = "external"
 ELSEWHERE = {"device": "elsewhere"}  # in place of hardware: what scored it is told, not what made it

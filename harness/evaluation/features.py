@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from harness.api import Clips, Features, FewShotMethod
-from harness.device import Device
-from harness.input import ClipSource
+from harness.data.task.clip_source import ClipSource
+from harness.runtime.device import Device
 
 IN_MEMORY = 2 << 30  # bytes of one leaf above which it is memory-mapped
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.episodes.sampling import Draws
+from harness.data.episodes.sampling import Draws
 from harness.records import PARTS, Calibration
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.episodes.suites import Suite
-from harness.protocol import evaluation_digest
+from harness.data.episodes.suites import Suite
+from harness.data.task.task import Task
 from harness.records import Episodes, RecordFolder, SuiteRecord
-from harness.task import Task
+from harness.training.conditions import evaluation_digest
 
 
 def record_suite(task: Task, suite_name: str, records: RecordFolder) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
 from harness.records.schema import READABLE, SCHEMA, Record
+from harness.runtime.errors import HarnessError
 
 AGAIN = "Delete the record and start `oneshot run` again."
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError, nearest
 from harness.report import read_report
 from harness.report.comparison import Side, different_tests, require_same_test
 from harness.report.load import records_folder
 from harness.report.lookup import find_row
 from harness.report.tables import Report, SuiteTable
+from harness.runtime.errors import HarnessError, nearest
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.records import Episodes, EvaluationRecord, SuiteRecord
-from harness.statistics import episode_interval
+from harness.report.statistics import episode_interval
 
 CLOSE = 1e-9
 

@@ -8,13 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.errors import HarnessError
 from harness.report import words
 from harness.report.answers import Answers, OfClass, answers_of, by_class
 from harness.report.rows import Row, method_settings
+from harness.report.statistics import Analysis, Estimate, Interval, SignFlips, closed_estimate, compare, over_seeds
+from harness.report.statistics.interval import DIFFERENCE
 from harness.report.tables import Section, SuiteTable
-from harness.statistics import Analysis, Estimate, Interval, SignFlips, closed_estimate, compare, over_seeds
-from harness.statistics.interval import DIFFERENCE
+from harness.runtime.errors import HarnessError
 
 ORIGINS = {"data": "the recordings", "split": "the split of classes"}
 

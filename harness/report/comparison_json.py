@@ -12,8 +12,8 @@ from harness.report.columns import data_warnings
 from harness.report.comparison import Comparison, Side
 from harness.report.covering import covers, decided_by
 from harness.report.rows import method_settings
-from harness.statistics import Estimate, Interval
-from harness.statistics.interval import DIFFERENCE
+from harness.report.statistics import Estimate, Interval
+from harness.report.statistics.interval import DIFFERENCE
 
 
 def as_json(found: Comparison, comparisons: int = 1, adjusted: float | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.statistics import Analysis
+from harness.report.statistics import Analysis
 
 CLIPS, PERFORMANCES, SUBJECTS = "these clips", "new performances", "new subjects"
 

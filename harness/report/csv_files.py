@@ -17,8 +17,8 @@ from harness.report import starts
 from harness.report.covering import covers, decided_by
 from harness.report.further import calibration_error
 from harness.report.rows import Row
+from harness.report.statistics import Analysis, Estimate
 from harness.report.tables import Report, Section, SuiteTable
-from harness.statistics import Analysis, Estimate
 
 Value = str | float | int | bool | None
 Line = dict[str, Value]

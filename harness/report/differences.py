@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.report.rows import Row
+from harness.report.statistics import Interval, SignFlips
 from harness.report.tables import Section
-from harness.statistics import Interval, SignFlips
 
 REFERENCE = "protonet"
 

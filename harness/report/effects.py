@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from harness.report import starts
 from harness.report.inference import compare_pair
 from harness.report.rows import Row, method_settings
+from harness.report.statistics import Paired
 from harness.report.tables import SuiteTable
-from harness.statistics import Paired
 
 CONDITIONS = ("training", "input", "store", "way", "shot", "classes", "selection")  # `longer` changes encoder_training
 

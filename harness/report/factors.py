@@ -12,8 +12,8 @@ from harness.report.columns import accuracy, marks
 from harness.report.effects import effects
 from harness.report.grid import bullets, escape, grid
 from harness.report.rows import Row, method_name, method_settings, told_apart
+from harness.report.statistics import holm
 from harness.report.tables import SuiteTable
-from harness.statistics import holm
 
 SEEN = ("video", "sensors", "both")
 ENCODERS = {

@@ -10,8 +10,8 @@ from harness.report.differences import differences, reference
 from harness.report.grid import bullets, escape, grid
 from harness.report.metrics import Metrics
 from harness.report.rows import Row
+from harness.report.statistics import Estimate
 from harness.report.tables import SuiteTable
-from harness.statistics import Estimate
 
 
 def section(table: SuiteTable) -> list[str]:

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from harness.report.load import Scored, Tested
-from harness.statistics import Analysis, Comparisons, Estimate, Family, Interval, Paired, analyse, over_seeds
-from harness.statistics import closed_estimate as closed
+from harness.report.statistics import Analysis, Comparisons, Estimate, Family, Interval, Paired, analyse, over_seeds
+from harness.report.statistics import closed_estimate as closed
 
 NOTHING = Interval(float("nan"), float("nan"), float("nan"), float("nan"), 0.0)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import HarnessError
 from harness.records import (
     Episodes,
     EvaluationRecord,
@@ -21,7 +20,8 @@ from harness.records import (
     TrainingRecord,
 )
 from harness.report.agreement import disagreements
-from harness.statistics import Identities
+from harness.report.statistics import Identities
+from harness.runtime.errors import HarnessError
 
 RUN_AGAIN = "Delete the record and run its row again."
 

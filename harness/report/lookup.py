@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from harness.errors import HarnessError
 from harness.report.rows import Row
 from harness.report.tables import SuiteTable
+from harness.runtime.errors import HarnessError
 
 
 def find_row(query: str, tables: Sequence[SuiteTable], where: str) -> list[tuple[SuiteTable, Row, str]]:

@@ -53,7 +53,7 @@ def overview(reports: Mapping[str, Report], coverage: Mapping[str, Any] | None) 
 
 
 def read_coverage(path: Path) -> dict[str, Any] | None:
-    """The record that ``python -m harness.statistics.simulation`` writes; None where there is none."""
+    """The record that ``python -m harness.report.statistics.simulation.coverage`` writes; None where there is none."""
     if not path.is_file():
         return None
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import HarnessError
 from harness.records import PretrainingRecord, TrainingRecord
 from harness.report import starts, words
 from harness.report.inference import Inference
 from harness.report.load import Scored, Tested
 from harness.report.metrics import Metrics, metrics_of
-from harness.statistics import Interval
+from harness.report.statistics import Interval
+from harness.runtime.errors import HarnessError
 
 SEEDS_TO_RANK = 3
 

@@ -14,7 +14,7 @@ from harness.report import starts, words
 from harness.report.inference import Inference, compare_rows, infer
 from harness.report.load import Loaded, Scored, Tested
 from harness.report.rows import SEEDS_TO_RANK, Row, build_row, row_key, row_labels
-from harness.statistics import Comparisons, compare
+from harness.report.statistics import Comparisons, compare
 
 CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
 GUARD_FAILS_BELOW = 0.001

@@ -6,7 +6,7 @@ from harness.report import words
 from harness.report.comparison import Comparison, Side, without_seeds
 from harness.report.covering import covers
 from harness.report.rows import Row
-from harness.statistics import Interval
+from harness.report.statistics import Interval
 
 LEVEL = 0.05
 EXTREMES = 2  # classes that are named at each end

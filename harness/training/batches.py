@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.api import Features, Targets
-from harness.episodes.sampling import EpisodeSampler
+from harness.data.episodes.sampling import EpisodeSampler
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from harness.api import FewShotMethod
-from harness.budget import Budget
-from harness.device import Device
+from harness.config.budgets import Budget
+from harness.data.episodes.sampling import EpisodeSampler
+from harness.data.task.clip_source import ClipSource, LoadedClips
 from harness.encoders.build import seeded
-from harness.episodes.sampling import EpisodeSampler
-from harness.errors import DivergedError
 from harness.evaluation.features import FeatureTable
-from harness.input import ClipSource, LoadedClips
+from harness.runtime.device import Device
+from harness.runtime.errors import DivergedError
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.checkpoint import load_state, save_state
 from harness.training.gradients import backward, backward_through_head

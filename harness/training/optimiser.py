@@ -10,8 +10,8 @@ from torch.nn import Module, Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from harness.budget import Budget, PretrainingBudget
-from harness.device import Device
+from harness.config.budgets import Budget, PretrainingBudget
+from harness.runtime.device import Device
 
 
 def build_optimiser(parameters: Iterable[Parameter], budget: Budget, device: Device) -> tuple[Optimizer, LambdaLR]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.api import Setup
 from harness.encoders.multimodal import EMBEDDINGS, MultimodalEncoder
 from harness.encoders.sizes import SIZES
-from harness.encoders.states import differences
+from harness.encoders.state_differences import differences
 from harness.encoders.tokens import Layout, layout_of
 from methods.mu_mae.fitting import SETTINGS, fitting
 

@@ -12,7 +12,7 @@ from baselines.can import CAN
 from baselines.mastaf import MASTAF
 from baselines.meta_fusion import MetaFusion, attended_vectors, correlation, cross_attention, self_correlation
 from harness.api import Targets
-from tests.baselines.given import embedded, random
+from tests.helpers.given_encoders import embedded, random
 from tests.parity.arrays import GivenFeatures, setup
 
 WIDTH, GRID = 8, (2, 3, 2)

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from baselines.cnaps import CNAPs, FilmGenerator, covariance_rows, mahalanobis, precisions
 from harness.api import NotApplicable, Setup
-from harness.conformance_bench import Bench
+from harness.benchmark.conformance.bench import Bench
 from harness.encoders.build import build_encoder, output_shapes
-from tests.baselines.given import random
+from tests.helpers.given_encoders import random
+from tests.helpers.toys import toy_settings
 from tests.parity.arrays import GivenFeatures
-from tests.toys import toy_settings
 
 
 def regularised(support: Tensor, scalar: bool = False) -> Tensor:

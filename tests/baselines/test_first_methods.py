@@ -9,7 +9,7 @@ from baselines.random import Random
 from baselines.sensor_nn import SensorNearestNeighbour
 from harness.api import Clips, Setup
 from harness.encoders.build import build_encoder
-from tests.toys import toy_settings
+from tests.helpers.toys import toy_settings
 
 SENSORS = ("acc", "gyro")
 SETUP = Setup(("sensors",), SENSORS, 6, 2, 1)

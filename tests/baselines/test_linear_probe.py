@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from baselines.linear_probe import LinearProbe, logistic_regression
-from harness.conformance_bench import Bench
-from tests.baselines.given import random
+from harness.benchmark.conformance.bench import Bench
+from tests.helpers.given_encoders import random
 
 
 @pytest.mark.parametrize(("shots", "strength"), [(1, 1.0), (5, 1.0), (2, 10.0)])

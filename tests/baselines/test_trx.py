@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baselines.trx import TRX, CrossTransformer, frame_indices_at_test, positional_encoding, tuples
 from harness.api import NotApplicable
-from tests.baselines.given import embedded, random
+from tests.helpers.given_encoders import embedded, random
 from tests.parity.arrays import GivenFeatures, setup
 
 STEPS, WIDTH = 5, 12

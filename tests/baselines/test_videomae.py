@@ -10,7 +10,7 @@ import torch
 from baselines.videomae import VideoMAE
 from harness.api import NotApplicable
 from harness.encoders.build import seeded
-from tests.mu_mae.built import States, clips, episodes, learns, scores, setup, states
+from tests.helpers.mu_mae_methods import States, clips, episodes, learns, scores, setup, states
 
 VIDEO = ("video",)
 

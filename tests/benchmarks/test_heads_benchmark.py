@@ -14,14 +14,14 @@ from torch import Tensor
 
 from baselines.trx import TRX
 from harness.api import Encoder, FewShotMethod, Setup
-from harness.device import choose_device
+from harness.config.plugins.registry import check_settings, load_method
+from harness.config.settings import Row, load_settings
+from harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
 from harness.encoders.build import build_encoder, output_shapes
-from harness.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
-from harness.evaluation import score as score_module
+from harness.evaluation import scoring as score_module
 from harness.evaluation.features import FeatureTable, embed_clips
-from harness.evaluation.score import score_suite
-from harness.registry import check_settings, load_method
-from harness.settings import Row, load_settings
+from harness.evaluation.scoring import score_suite
+from harness.runtime.device import choose_device
 from tests.parity.arrays import GivenFeatures, setup
 
 CPU = choose_device("cpu", "float32")

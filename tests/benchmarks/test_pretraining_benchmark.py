@@ -14,12 +14,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from harness.api import Clips, ClipShape, Setup, TransformerSpec
-from harness.budget import PretrainingBudget
-from harness.device import choose_device
+from harness.config.budgets import PretrainingBudget
 from harness.encoders.multimodal import MultimodalEncoder
 from harness.encoders.tokens import Split, chosen
-from harness.training.draws import mask_draws
+from harness.runtime.device import choose_device
 from harness.training.optimiser import build_pretraining_optimiser
+from harness.training.pretraining_draws import mask_draws
 from methods.mu_mae.pretraining import MaskedAutoencoding
 
 CPU = choose_device("cpu", "float32")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tests.report.small import add, labels
+from tests.helpers.small_runs import add, labels
 
 ROOT = Path(__file__).parents[2]
 CODE = """

@@ -9,10 +9,10 @@ import torch
 
 from baselines.protonet import ProtoNet
 from harness.api import Clips, Encoder, Setup
-from harness.device import choose_device
-from harness.episodes.suites import build_suite, shipped_clips, suite_spec
+from harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
 from harness.evaluation.features import FeatureTable
-from harness.evaluation.score import score_suite
+from harness.evaluation.scoring import score_suite
+from harness.runtime.device import choose_device
 
 WIDTH, CLIPS = 512, 12_000
 

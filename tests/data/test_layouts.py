@@ -9,9 +9,8 @@ from harness.data.clips import COLUMNS
 from harness.data.defects import RULES
 from harness.data.layouts import LAYOUTS, find_layout, index
 from harness.data.layouts.utd_mhad import CLASSES
-from harness.errors import HarnessError
-
-from .planted import SENSORS, kinds, official, shared, touch
+from harness.runtime.errors import HarnessError
+from tests.helpers.planted_defects import SENSORS, kinds, official, shared, touch
 
 
 def test_official_names_give_one_row_per_camera_with_shared_sensors(tmp_path: Path) -> None:

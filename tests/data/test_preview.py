@@ -11,7 +11,7 @@ from PIL import Image
 from harness.data.layouts import find_layout, index
 from harness.data.preview import preview
 from harness.data.synthetic import SyntheticSettings, synthesize
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 SETTINGS = SyntheticSettings(classes=("kicking", "talking"), subjects=1, sessions=((1, 1), (2, 1)), fps=8)
 

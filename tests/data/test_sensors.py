@@ -11,11 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from harness.data.clips import SensorSpec
 from harness.data.layouts import LAYOUTS, index
-from harness.data.recording import SensorRecording
-from harness.data.sensors import read_csv, read_performance, to_grid
-from harness.errors import HarnessError
-
-from .planted import ACC, SENSORS, csv_lines, official, shared, stamp
+from harness.data.sensors.reader import read_csv, read_performance, to_grid
+from harness.data.sensors.recording import SensorRecording
+from harness.runtime.errors import HarnessError
+from tests.helpers.planted_defects import ACC, SENSORS, csv_lines, official, shared, stamp
 
 GYRO = SensorSpec("gyro", "rad/s", 50.0, "pocket")
 ANGLES = SensorSpec("orientation", "rad", 25.0, "pocket", angular=True)

@@ -20,7 +20,7 @@ from harness.data.synthetic.motion import channels
 from harness.data.synthetic.performance import Key, perform, sense
 from harness.data.synthetic.plan import SENSORS, performances
 from harness.data.synthetic.wearables import GRAVITY, Worn, angular_rate, measure, orientation, specific_force
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 SMALL = SyntheticSettings(
     classes=("kicking", "sitting_down", "talking"), subjects=2, sessions=((1, 1), (2, 1)), desk_sessions=((3, 1),)

@@ -13,8 +13,7 @@ from harness.data.clips import with_ids
 from harness.data.defects import RULES
 from harness.data.layouts import LAYOUTS, index
 from harness.data.verify import VerifyReport, verify
-
-from .planted import SENSORS, csv_lines, grey_ramp, official, shared, touch, write_video
+from tests.helpers.planted_defects import SENSORS, csv_lines, grey_ramp, official, shared, touch, write_video
 
 LAYOUT = LAYOUTS["mmact"]
 
@@ -123,7 +122,7 @@ def test_every_known_defect_is_found_with_rule_and_remedy(tmp_path: Path) -> Non
 
 
 def test_every_planted_file_can_still_be_read(tmp_path: Path) -> None:
-    from harness.data.sensors import read_performance, to_grid
+    from harness.data.sensors.reader import read_performance, to_grid
 
     plant(tmp_path)
     table = index(tmp_path)

@@ -7,11 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from harness.data.video import check, probe, read_clip, resized, spread
-from harness.data.video_info import VideoInfo
-from harness.errors import HarnessError
-
-from .planted import grey_ramp, shared, write_video
+from harness.data.video.info import VideoInfo
+from harness.data.video.reader import check, probe, read_clip, resized, spread
+from harness.runtime.errors import HarnessError
+from tests.helpers.planted_defects import grey_ramp, shared, write_video
 
 
 def test_frames_are_the_middles_of_equal_segments() -> None:

@@ -10,9 +10,9 @@ from harness.api import Clips, Encoder
 from harness.encoders.build import build_encoder, seeded, state_digest
 from harness.encoders.pooling import segment_mean
 from harness.encoders.sensors import SensorEncoder
-from harness.errors import HarnessError
-from tests.encoders.networks import SENSORS, clips
-from tests.toys import toy_settings
+from harness.runtime.errors import HarnessError
+from tests.helpers.reference_networks import SENSORS, clips
+from tests.helpers.toys import toy_settings
 
 
 @pytest.fixture(params=["video", "sensors"])

@@ -13,7 +13,7 @@ from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.tokens import Layout
 from harness.encoders.videomae_names import videomae_names
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from tests.mu_mae.clips import LAYOUT, SIZE, VIDEO_ONLY, autoencoder, clips, lacking
+from tests.helpers.mu_mae_clips import LAYOUT, SIZE, VIDEO_ONLY, autoencoder, clips, lacking
 
 
 def test_longer_clips_need_no_other_weights() -> None:

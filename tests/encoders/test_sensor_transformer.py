@@ -13,7 +13,7 @@ from harness.encoders.multimodal import MultimodalEncoder
 from harness.encoders.sensor_transformer import SensorTransformer
 from harness.encoders.sizes import Size
 from harness.encoders.tokens import Layout
-from tests.encoders.networks import SENSORS, clips
+from tests.helpers.reference_networks import SENSORS, clips
 
 LAYOUT = Layout(video=False, sensors=SENSORS, samples=32, sensor_tokens=8)
 SIZE = Size(24, 5, 2, 12, 2)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.encoders.tokens import Layout, cubes, sensor_pieces
-from tests.mu_mae.clips import LAYOUT, clips
+from tests.helpers.mu_mae_clips import LAYOUT, clips
 
 
 def times(tokens: int, samples: int, interleaved: bool) -> torch.Tensor:

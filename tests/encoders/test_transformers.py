@@ -7,23 +7,23 @@ from typing import Any, cast
 import pytest
 import torch
 
-import harness.conformance_bench as bench
+import harness.benchmark.conformance.bench as bench
 from harness.api import Encoder, TransformerSpec
-from harness.conformance import check_method
+from harness.benchmark.conformance.checks import check_method
+from harness.config.plugins.registry import load_method
+from harness.config.settings import Settings
+from harness.config.specs import VideoEncoderSpec
 from harness.encoders.build import build_encoder, seeded, state_digest
+from harness.encoders.initial_states import start_from
 from harness.encoders.multimodal import MultimodalEncoder, by_modality
 from harness.encoders.sensor_transformer import SensorTransformer
 from harness.encoders.sizes import SIZES
-from harness.encoders.starts import start_from
 from harness.encoders.tokens import Layout
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
-from harness.errors import HarnessError
-from harness.registry import load_method
-from harness.settings import Settings
-from harness.specs import VideoEncoderSpec
-from tests.encoders.networks import SENSORS, clips
-from tests.toys import toy_settings
+from harness.runtime.errors import HarnessError
+from tests.helpers.reference_networks import SENSORS, clips
+from tests.helpers.toys import toy_settings
 
 SPEC = TransformerSpec("micro", patch=8, tubelet=2, sensor_tokens=8)
 BOTH = ("video", "sensors")

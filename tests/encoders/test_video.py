@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from harness.api import Clips
+from harness.config.specs import VideoEncoderSpec
 from harness.encoders.build import build_encoder
 from harness.encoders.norm import use_group_norm
 from harness.encoders.pooling import pool_map
 from harness.encoders.video import VideoEncoder
-from harness.errors import HarnessError
-from harness.specs import VideoEncoderSpec
-from tests.encoders.networks import NETWORKS, SMALL, clips, clips_for, video_encoder
-from tests.toys import toy_settings
+from harness.runtime.errors import HarnessError
+from tests.helpers.reference_networks import NETWORKS, SMALL, clips, clips_for, video_encoder
+from tests.helpers.toys import toy_settings
 
 FRAMEWISE = ("resnet10t", "convnext", "mobilenet", "vit", "swin")
 STAGED = ("resnet10t", "resnet18", "resnet50", "r3d_18", "r3d_50", "joint", "divided")

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
+from harness.config.specs import VideoEncoderSpec
 from harness.encoders.video import VideoEncoder
 from harness.encoders.weights import load_weights, read_weights, weights_digest
-from harness.errors import HarnessError
-from harness.specs import VideoEncoderSpec
-from tests.encoders.naming import State, fine_tuned, no_key_bias, pre_trained
-from tests.encoders.networks import NETWORKS, clips_for, video_encoder
+from harness.runtime.errors import HarnessError
+from tests.helpers.reference_networks import NETWORKS, clips_for, video_encoder
+from tests.helpers.released_names import State, fine_tuned, no_key_bias, pre_trained
 
 
 def released(name: str, **settings: Any) -> tuple[State, Tensor]:

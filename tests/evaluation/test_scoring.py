@@ -11,19 +11,19 @@ from torch import Tensor
 
 from baselines.protonet import ProtoNet
 from harness.api import Features, FewShotMethod, Needs, Setup
+from harness.config.plugins.registry import load_method
+from harness.data.episodes.sampling import Draws
+from harness.data.episodes.suites import Suite
+from harness.data.task.clip_source import ClipSource
+from harness.data.task.task import Task
 from harness.encoders.build import build_encoder
-from harness.episodes.sampling import Draws
-from harness.episodes.suites import Suite
-from harness.errors import HarnessError
 from harness.evaluation import features as features_module
-from harness.evaluation import score as score_module
+from harness.evaluation import scoring as score_module
 from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.evaluation.metrics import measure
-from harness.evaluation.score import score_suite
-from harness.input import ClipSource
-from harness.registry import load_method
-from harness.task import Task
-from tests.toys import CPU, toy_task
+from harness.evaluation.scoring import score_suite
+from harness.runtime.errors import HarnessError
+from tests.helpers.toys import CPU, toy_task
 
 SETUP = Setup(("sensors",), ("acc", "gyro"), 6, 5, 1)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.data.episodes.suites import Suite
 from harness.data.store import Store
-from harness.episodes.suites import Suite
-from harness.errors import HarnessError
+from harness.data.task.task import Task
 from harness.evaluation.suite_record import episodes_of, record_suite
-from harness.protocol import evaluation_digest
 from harness.records import Episodes, RecordFolder, SuiteRecord
-from harness.task import Task
-from tests.toys import toy_store, toy_task
+from harness.runtime.errors import HarnessError
+from harness.training.conditions import evaluation_digest
+from tests.helpers.toys import toy_store, toy_task
 
 ABSENT, DEAF = 7, 12  # places in the suite's clip list: without video, and without accelerometer
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.errors import HarnessError
 from harness.records import Calibration, Cost
 from harness.report import read_report, words
 from harness.report.charts import figures, palette, raster, report_figures, suite_figures
@@ -33,9 +32,10 @@ from harness.report.charts.views import suites
 from harness.report.differences import differences
 from harness.report.metrics import Group, Without
 from harness.report.rows import Row
+from harness.report.statistics import Analysis, Comparisons, Estimate, Paired, SignFlips
 from harness.report.tables import Report, Section, SuiteTable
-from harness.statistics import Analysis, Comparisons, Estimate, Paired, SignFlips
-from tests.report.small import BETTER, BOTH, DATA, HALF, add, add_seeds, add_suite, answers, table
+from harness.runtime.errors import HarnessError
+from tests.helpers.small_runs import BETTER, BOTH, DATA, HALF, add, add_seeds, add_suite, answers, table
 
 ROOT = Path(__file__).parents[2]
 MISSING, MINUS = words.MISSING, words.MINUS

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
 from harness.records import EvaluationRecord
 from harness.report import read_report, verdict
 from harness.report.addresses import Address, Pairs, address, pair_up
 from harness.report.comparison import Comparison, compare_sides
 from harness.report.comparison_json import as_json
 from harness.report.lookup import matching
-from tests.report.retold import on_other_episodes, retell
-from tests.report.small import add, add_seeds, add_suite, answers
+from harness.runtime.errors import HarnessError
+from tests.helpers.retold import on_other_episodes, retell
+from tests.helpers.small_runs import add, add_seeds, add_suite, answers
 
 EPISODES = 60
 ONE, OTHER = [1.0, 0.5, 0.0, 0.5], [1.0, 1.0, 0.5, 1.0]

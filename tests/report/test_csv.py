@@ -17,8 +17,8 @@ from harness.records import RecordFolder, Removed, TrainingRecord
 from harness.records.schema import EvaluationRecord
 from harness.report import Report, read_report
 from harness.report.csv_files import csv_files
-from tests.report.retold import retell
-from tests.report.small import DATA, add, add_seeds, add_suite, answers
+from tests.helpers.retold import retell
+from tests.helpers.small_runs import DATA, add, add_seeds, add_suite, answers
 
 ROOT = Path(__file__).parents[2]
 EPISODES = 60

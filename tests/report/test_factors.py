@@ -9,7 +9,7 @@ import pytest
 
 from harness.report.columns import marks
 from harness.report.words import MISSING
-from tests.report.small import (
+from tests.helpers.small_runs import (
     BETTER,
     HALF,
     add_every_start,

@@ -19,7 +19,7 @@ from harness.report import read_report
 from harness.report.html import html, read_pictures
 from harness.report.html.prose import code, parts
 from harness.report.html.ranking import key, ranking
-from tests.report.small import (
+from tests.helpers.small_runs import (
     BETTER,
     DATA,
     HALF,

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
 from harness.records import RecordFolder, SuiteRecord
 from harness.report import read_report
 from harness.report.columns import caption, covered, guard_sentence, marks, rank_interval
 from harness.report.differences import differences, reference
 from harness.report.effects import effects
 from harness.report.load import load
+from harness.report.statistics import Identities, analyse, compare, compare_all
 from harness.report.words import MINUS, MISSING, bare_p, points
-from harness.statistics import Identities, analyse, compare, compare_all
-from tests.report.small import add, add_seeds, add_started, add_suite, answers, cells, table, text_of
+from harness.runtime.errors import HarnessError
+from tests.helpers.small_runs import add, add_seeds, add_started, add_suite, answers, cells, table, text_of
 
 EPISODES = 300
 

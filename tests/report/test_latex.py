@@ -14,8 +14,8 @@ from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, Train
 from harness.report import read_report
 from harness.report.latex import latex
 from harness.report.tex import Part, escape, table
-from tests.report.retold import retell
-from tests.report.small import DATA, add, add_seeds, add_suite, answers
+from tests.helpers.retold import retell
+from tests.helpers.small_runs import DATA, add, add_seeds, add_suite, answers
 
 DASH, MINUS, TIMES, ALPHA = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}", "\N{GREEK SMALL LETTER ALPHA}"
 HOSTILE = rf"a_b & 50 % {{x}} ~ ^ \ #1 $y$ é ± {DASH} 中 <|> -- '' [z] end"

@@ -19,7 +19,7 @@ from harness.cli import main
 from harness.records import RecordFolder, SkippedRecord
 from harness.report import print_report, read_report, write_report
 from harness.report.markdown import markdown
-from tests.report.small import DATA, add, add_seeds, answers
+from tests.helpers.small_runs import DATA, add, add_seeds, answers
 
 ROOT = Path(__file__).parents[2]
 SHARES = [[1.0, 0.5, 0.0, 0.5], [1.0, 0.5, 0.5, 0.5], [0.5, 0.5, 0.0, 0.5]]
@@ -187,7 +187,7 @@ def test_command_writes_beside_the_records(folder: Path, monkeypatch: pytest.Mon
     import typer
 
     from harness.cli import report
-    from harness.errors import HarnessError
+    from harness.runtime.errors import HarnessError
 
     app = typer.Typer()
     app.command()(report.command)

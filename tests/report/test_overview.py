@@ -8,11 +8,11 @@ import pytest
 
 from harness.report import conclusions, read_report
 from harness.report.overview import overview
-from tests.report.small import DATA, add_pretraining, add_seeds, add_suite, cells
+from tests.helpers.small_runs import DATA, add_pretraining, add_seeds, add_suite, cells
 from tests.report.test_inference import shares
 
 COVERAGE = {
-    "command": "python -m harness.statistics.simulation --replicates 10",
+    "command": "python -m harness.report.statistics.simulation.coverage --replicates 10",
     "level": 0.95,
     "episodes": 100,
     "headline_limits": [0.92, 0.99],

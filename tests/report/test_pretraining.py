@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
 from harness.report import read_report
 from harness.report.words import MISSING
-from tests.report.small import (
+from harness.runtime.errors import HarnessError
+from tests.helpers.small_runs import (
     HALF,
     add,
     add_pretraining,

@@ -16,7 +16,7 @@ from harness.report.columns import COLUMNS, START, caption, columns_of, key
 from harness.report.markdown import markdown
 from harness.report.words import MISSING
 from harness.report.words import START as START_IN_WORDS
-from tests.report.small import (
+from tests.helpers.small_runs import (
     HALF,
     add,
     add_every_start,

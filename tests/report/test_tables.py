@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.episodes.suites import SUITES
-from harness.errors import HarnessError
+from harness.data.episodes.suites import SUITES
 from harness.records import RecordFolder, SkippedRecord
 from harness.report import read_report
 from harness.report.columns import (
@@ -28,7 +27,8 @@ from harness.report.columns import (
 from harness.report.markdown import markdown
 from harness.report.tables import SuiteTable
 from harness.report.words import MISSING, SUITE_RULES, SUITE_TITLES, compact, decimals, percent
-from tests.report.small import DATA, add, add_seeds, answers
+from harness.runtime.errors import HarnessError
+from tests.helpers.small_runs import DATA, add, add_seeds, answers
 
 NAN = float("nan")
 HALF = [[1.0, 0.5, 0.0, 0.5], [1.0, 0.5, 0.5, 0.5], [0.5, 0.5, 0.0, 0.5]]

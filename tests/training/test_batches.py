@@ -11,7 +11,7 @@ import torch
 
 from harness.training.batches import episode_batch
 from harness.training.prefetch import ahead
-from tests.toys import CPU, SPLIT, toy_store, toy_task
+from tests.helpers.toys import CPU, SPLIT, toy_store, toy_task
 
 
 def test_targets_name_the_classes_of_the_rows() -> None:

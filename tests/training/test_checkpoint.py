@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 from harness.training.checkpoint import load_state, load_weights, save_state, save_weights
 
 

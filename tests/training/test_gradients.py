@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Targets
+from harness.data.task.clip_source import ClipSource
+from harness.data.task.task import Task
 from harness.encoders.build import build_encoder, seeded
 from harness.encoders.fusion import Fusion
-from harness.input import ClipSource
-from harness.task import Task
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.gradients import backward
-from tests.toys import CPU, toy_task
+from tests.helpers.toys import CPU, toy_task
 
 BOTH = ("video", "sensors")
 

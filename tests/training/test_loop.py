@@ -13,16 +13,16 @@ from torch import Tensor
 
 from baselines.protonet import ProtoNet
 from harness.api import Features, FewShotMethod, Setup
-from harness.budget import Budget
+from harness.config.budgets import Budget
+from harness.data.task.clip_source import ClipSource
+from harness.data.task.task import Task
 from harness.encoders.build import build_encoder, seeded, state_digest
-from harness.errors import HarnessError
 from harness.evaluation.features import FeatureTable, encode_clips
-from harness.input import ClipSource
-from harness.protocol import HEADLINE_REGIMEN, PAPER_REGIMEN, Regimen
-from harness.task import Task
-from harness.training.fit import validation_accuracy
+from harness.runtime.errors import HarnessError
+from harness.training.conditions import HEADLINE_REGIMEN, PAPER_REGIMEN, Regimen
+from harness.training.episodic import validation_accuracy
 from harness.training.loop import Trained, _looks, train
-from tests.toys import CPU, toy_store, toy_task
+from tests.helpers.toys import CPU, toy_store, toy_task
 
 BUDGET = Budget(steps=6, looks=3, episodes_per_step=2, queries=1, learning_rate=0.01)
 Report = Callable[[int, dict[str, float]], None]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from harness.budget import Budget
+from harness.config.budgets import Budget
 from harness.training.optimiser import build_optimiser, rate
-from tests.toys import CPU
+from tests.helpers.toys import CPU
 
 
 def test_the_cosine_warms_up_and_falls_to_zero() -> None:

@@ -12,7 +12,7 @@ from harness.data.layouts.mmact_flat import MMActFlat
 from harness.data.layouts.mmact_official import MMActOfficial
 from harness.data.layouts.utd_mhad import UTDMHAD
 from harness.data.layouts.walk import walk
-from harness.errors import HarnessError, nearest
+from harness.runtime.errors import HarnessError, nearest
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (MMActOfficial(), MMActFlat(), UTDMHAD())}
 

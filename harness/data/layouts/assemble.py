@@ -11,7 +11,7 @@ import pandas as pd
 
 from harness.data.clips import COLUMNS, IDENTITY, ClipTable, Defect, SensorSpec, performance_id, with_ids
 from harness.data.defects import defect
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 PERFORMANCE = ("class_name", "subject", "scene", "session")
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from harness.data.clips import ClipTable, SensorSpec
 from harness.data.layouts.assemble import Found, SensorFile, VideoFile, assemble
 from harness.data.layouts.walk import Folder, walk
-from harness.data.recording import SensorRecording
+from harness.data.sensors.recording import SensorRecording
 
 MARKER = "synthetic.json"  # in the root of generated data
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})

@@ -15,7 +15,7 @@ from harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
 from harness.data.layouts.base import MARKER, VIDEO_SUFFIXES, Layout, split_suffix
 from harness.data.layouts.mmact_sensors import SENSOR_FOLDER, SENSORS, read_mmact
 from harness.data.layouts.walk import Folder
-from harness.data.recording import SensorRecording
+from harness.data.sensors.recording import SensorRecording
 
 VIDEO_NAME = re.compile(r"subject(\d+)_cam(\d+)_scene(\d+)_session(\d+)_([a-z][a-z0-9_]*)")
 CSV_NAME = re.compile(r"subject(\d+)_scene(\d+)_session(\d+)_([a-z][a-z0-9_]*)")

@@ -12,7 +12,7 @@ from harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
 from harness.data.layouts.base import MARKER, VIDEO_SUFFIXES, Layout, split_suffix
 from harness.data.layouts.mmact_sensors import CLASS_NAME, SENSOR_FOLDER, SENSORS, read_mmact
 from harness.data.layouts.walk import Folder
-from harness.data.recording import SensorRecording
+from harness.data.sensors.recording import SensorRecording
 
 # The folders that people unpack the archives into may stand before either.
 VIDEO_FOLDER = re.compile(r"(?:.*/)?(subject(\d+)/cam(\d+)/scene(\d+)/session(\d+))", re.IGNORECASE)

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from harness.data.clips import SensorSpec
-from harness.data.recording import SensorRecording
-from harness.data.sensor_csv import read_csv
+from harness.data.sensors.csv_file import read_csv
+from harness.data.sensors.recording import SensorRecording
 
 SENSORS = (
     SensorSpec("acc_phone", "m/s^2", 100.0, "right trouser pocket"),

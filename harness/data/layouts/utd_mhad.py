@@ -16,8 +16,8 @@ from harness.data.defects import defect
 from harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
 from harness.data.layouts.base import MARKER, Layout
 from harness.data.layouts.walk import Folder
-from harness.data.recording import SensorRecording
-from harness.data.sensor_mat import read_inertial_mat
+from harness.data.sensors.mat_file import read_inertial_mat
+from harness.data.sensors.recording import SensorRecording
 
 PLACEMENT = "right wrist (actions 1-21), right thigh (22-27)"
 STANDARD_GRAVITY = 9.80665  # m/s^2

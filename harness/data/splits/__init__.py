@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from harness.data.clips import IDENTITY, with_ids
-from harness.errors import HarnessError, nearest
+from harness.runtime.errors import HarnessError, nearest
 
 ROLES = ("base", "validation", "novel")
 SHIPPED = ("mmact", "utd-mhad")

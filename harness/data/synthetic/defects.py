@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.data.synthetic.performance import Key
 from harness.data.synthetic.plan import SENSORS, files, outside_split, performances, sensor_path, video_path
 from harness.data.synthetic.settings import SyntheticSettings, stream
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 PLANTED_FILE = "planted.json"
 SESSION_MISSING, OUTSIDE = "session-videos-missing", "class-outside-split"

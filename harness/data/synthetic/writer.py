@@ -20,7 +20,7 @@ from harness.data.synthetic.performance import Key, perform, sense
 from harness.data.synthetic.plan import files, outside_split, performances, sensor_path, video_path
 from harness.data.synthetic.render import film
 from harness.data.synthetic.settings import SyntheticSettings
-from harness.errors import HarnessError
+from harness.runtime.errors import HarnessError
 
 MARKER = "synthetic.json"
 _FIRST_DAY = np.datetime64("2018-09-03T09:00:00.000")  # local time of Tokyo, as in MMAct's files

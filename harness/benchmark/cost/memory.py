@@ -1,0 +1,83 @@
+"""How much memory a training step needs, worked out from shapes alone, and whether the device has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.api import Clips
+from harness.encoders.backbone import on_meta
+from harness.runtime.device import Device
+
+STATE = 16  # bytes of a parameter in training: itself, its gradient and AdamW's two averages, float32
+HALF = 0.6  # of activations under bfloat16: norms and losses stay in float32
+SPARE = 0.9  # of what is free: the rest is for the allocator and for what is not counted
+
+
+def step_bytes(
+    network: nn.Module, forward: Callable[[Any, Clips], Tensor], clips: Clips, count: int, device: Device
+) -> int:
+    """Bytes of parameters, their optimiser's state, and everything that backward needs, for ``count`` clips at a time.
+
+    The forward pass runs on the meta device, where tensors have shapes and no values; what autograd keeps is added up.
+    Attention counts as its fused kernels do, although the meta device has none.
+
+    Args:
+        forward: from the network and clips to a loss.
+        clips: two clips, of which only the shapes matter.
+    """
+    twin = on_meta(network)
+    for parameter in twin.parameters():
+        parameter.requires_grad_(True)
+    own = {value.untyped_storage()._cdata for value in (*twin.parameters(), *twin.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def keep(value: Tensor) -> Tensor:
+        if value.device.type == "meta" and value.untyped_storage()._cdata not in own:
+            kept.setdefault(value.untyped_storage()._cdata, value)
+        return value
+
+    fused = patch.object(F, "scaled_dot_product_attention", _attention)
+    with fused, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        loss = forward(twin, clips.to("meta"))
+    activations = sum(value.untyped_storage().nbytes() for value in kept.values()) / len(clips)
+    del loss
+    parameters = sum(parameter.numel() for parameter in twin.parameters())
+    return int(STATE * parameters + count * activations * (HALF if device.precision == "bfloat16" else 1.0))
+
+
+class _FusedAttention(torch.autograd.Function):
+    """What a fused kernel keeps for backward: its inputs and its output, and no matrix of weights."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        found = query.new_empty((*query.shape[:-1], value.shape[-1]))
+        ctx.save_for_backward(query, key, value, found)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        return tuple(torch.empty_like(value) for value in ctx.saved_tensors[:3])
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object) -> Tensor:
+    found: Tensor = _FusedAttention.apply(query, key, value)  # type: ignore[no-untyped-call]
+    return found
+
+
+def free_bytes(device: Device) -> int | None:
+    """What is free on the device; None where it does not say."""
+    if device.torch.type == "cuda":
+        return int(torch.cuda.mem_get_info(device.torch)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    return found[0] if found else None

@@ -1,0 +1,50 @@
+"""Settings by dotted name: ``training.steps=50``, ``rows.0.regime=tuned``."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from pydantic import BaseModel
+
+from harness.runtime.errors import HarnessError, nearest
+
+
+def apply_override(content: dict[str, Any], override: str, settings: type[BaseModel]) -> None:
+    """Set ``a.b=value``; the value is TOML, and a bare word is a string."""
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise HarnessError(f"override {override!r} has no '='.", remedy="Write --set training.steps=50.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = name.strip().split(".")
+    target: Any = content
+    for parent in parents:
+        if isinstance(target, list):  # rows.0.regime: rows by number
+            if not (parent.isdecimal() and int(parent) < len(target)):
+                raise HarnessError(f"no setting {name!r}: there is no {parent!r}; they are numbered from 0.")
+            target = target[int(parent)]
+        else:
+            target = target.setdefault(parent, {})
+        if not isinstance(target, (dict, list)):
+            raise HarnessError(
+                f"no setting {name!r}: {parent!r} has no parts.",
+                remedy=nearest(parent, settings.model_fields),
+            )
+    if isinstance(target, list):
+        raise HarnessError(f"no setting {name!r}: name a part, such as {name}.regime.")
+    target[last] = value
+
+
+def names_at(settings: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Names of the settings at a place in the tree of models."""
+    model: Any = settings
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        arguments = getattr(annotation, "__args__", (annotation,))
+        model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), annotation)
+    return sorted(model.model_fields)

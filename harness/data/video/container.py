@@ -1,0 +1,76 @@
+"""Video files: headers through PyAV, frames through decord, which resizes while it decodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.video.info import Choose, VideoInfo
+
+
+class VideoFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def info(self) -> VideoInfo:
+        import av
+
+        if not self.path.stat().st_size:
+            raise ValueError("the file is empty")
+        with av.open(str(self.path)) as container:
+            if not container.streams.video:
+                raise ValueError("it has no video stream")
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate) if stream.average_rate else None
+            height, width = stream.height, stream.width
+            frames = stream.frames or _packets(container, stream)  # Matroska's header does not say
+        return VideoInfo(frames, height, width, rate)
+
+    def stored(self) -> int:
+        """Frames of which the file holds the data, counted without decoding."""
+        import av
+
+        with av.open(str(self.path)) as container:
+            return _packets(container, container.streams.video[0])
+
+    def read(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
+        import decord
+
+        decord.logging.set_level(decord.logging.QUIET)
+        reader = decord.VideoReader(str(self.path), width=safe_width(width), height=height, num_threads=1)
+        if not len(reader):
+            raise ValueError("it has no frame")
+        frames = np.asarray(reader.get_batch(choose(len(reader)).tolist()).asnumpy(), dtype=np.uint8)
+        return _narrowed(frames, width), len(reader)
+
+
+def safe_width(width: int) -> int:
+    """The width to decode at: the next multiple of 128 in place of one that decord 0.6 cannot copy.
+
+    FFmpeg pads the rows of a frame to a multiple of 16, 32 or 64 pixels, as the processor likes it. Where a
+    padded row happens to have a whole number of bytes for each pixel (48 padded to 64: four), decord takes
+    the padding for pixels. The widths of all three are avoided, so that every machine decodes a clip alike.
+    """
+    for pixels in (16, 32, 64):
+        padded = -(-width // pixels) * pixels
+        if padded != width and 3 * padded % width == 0:
+            return -(-width // 128) * 128
+    return width
+
+
+def _narrowed(frames: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """Frames (n, height, any, 3) at a width."""
+    from PIL import Image
+
+    if frames.shape[2] == width:
+        return frames
+    size = (width, frames.shape[1])
+    images = [Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR) for frame in frames]
+    return np.stack([np.asarray(image) for image in images])
+
+
+def _packets(container: Any, stream: Any) -> int:
+    return sum(1 for packet in container.demux(stream) if packet.size)

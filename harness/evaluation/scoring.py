@@ -1,0 +1,95 @@
+"""Score fixed episodes from features, hundreds at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from harness.api import FewShotMethod
+from harness.data.episodes.suites import Suite
+from harness.evaluation.features import FeatureTable
+from harness.runtime.device import Device
+from harness.runtime.errors import DivergedError, HarnessError
+
+EPISODES_AT_ONCE = 512
+GATHERED_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}  # bytes of features: what caches bear, what memory bears
+NOT_SCORED = -1
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a method answers to the queries of a suite.
+
+    Attributes:
+        predicted: (N, Q) int8 position in 0..way-1; -1 throughout episodes that were not scored.
+        confidence: (N, Q) float32 probability of that position, the softmax of the scores; NaN where not scored.
+    """
+
+    predicted: np.ndarray
+    confidence: np.ndarray
+
+
+def score_suite(
+    method: FewShotMethod, embedded: FeatureTable, suite: Suite, rows: np.ndarray, device: Device
+) -> np.ndarray:
+    """Predicted positions alone; see :func:`answer_suite`."""
+    return answer_suite(method, embedded, suite, rows, device).predicted
+
+
+def answer_suite(
+    method: FewShotMethod,
+    embedded: FeatureTable,
+    suite: Suite,
+    rows: np.ndarray,
+    device: Device,
+    most: int | None = None,
+) -> Answers:
+    """Predicted position of every query; none in episodes that touch an absent clip.
+
+    Args:
+        embedded: features of all clips that are there.
+        rows: (clips of the suite,) store rows, -1 where the clip is absent.
+        most: score the first so many of the episodes that can be scored; None for all.
+
+    Raises:
+        DivergedError: a score is not finite.
+        HarnessError: so many clips are absent that fewer than two episodes are left, which give no interval.
+    """
+    method.eval()
+    support, query = rows[suite.draws.support], rows[suite.draws.query]
+    complete = np.flatnonzero((support >= 0).all(axis=(1, 2)) & (query >= 0).all(axis=1))
+    if len(complete) < 2:
+        raise HarnessError(
+            f"{len(complete) or 'no'} episode of the suite {suite.spec.name!r} can be scored: "
+            "all others touch a clip that is absent.",
+            remedy="`oneshot data verify` lists what is missing.",
+        )
+    complete = complete[:most]
+    guesses, certain, finite = [], [], torch.tensor(True, device=device.torch)
+    with torch.set_grad_enabled(method.grad_at_test):
+        for chosen in np.array_split(
+            complete, _pieces(embedded, len(complete), support[0].size + query[0].size, device)
+        ):
+            scores = method.score(
+                embedded.gather(support[chosen], device.torch), embedded.gather(query[chosen], device.torch)
+            )
+            scores = scores.detach()
+            guesses.append(scores.argmax(dim=2).to(torch.int8))
+            certain.append(scores.float().softmax(dim=2).amax(dim=2))
+            finite &= scores.isfinite().all()
+    if not bool(finite):
+        raise DivergedError(f"{type(method).__name__} gives scores that are not finite on suite {suite.spec.name!r}.")
+    predicted = np.full(query.shape, NOT_SCORED, np.int8)
+    confidence = np.full(query.shape, np.nan, np.float32)
+    predicted[complete] = torch.cat(guesses).cpu().numpy()
+    confidence[complete] = torch.cat(certain).cpu().numpy()
+    return Answers(predicted, confidence)
+
+
+def _pieces(embedded: FeatureTable, episodes: int, clips: int, device: Device) -> int:
+    """Number of pieces in which to score episodes of so many clips each."""
+    fitting = GATHERED_AT_ONCE[device.torch.type] // (clips * embedded.bytes_per_clip)
+    at_once = min(EPISODES_AT_ONCE, max(1, fitting))
+    return -(-episodes // at_once)

@@ -1,0 +1,37 @@
+"""Intervals and comparisons for accuracies over fixed episodes: pure functions on arrays, no torch.
+
+Every interval covers what its estimand says. Closed: this model, these clips, all episodes that could be drawn. Open:
+new performances, or new subjects, of the same classes. With several training seeds, training again as well. None says
+anything about new classes.
+"""
+
+from harness.report.statistics.analysis import Analysis
+from harness.report.statistics.closed import closed_estimate, episode_interval
+from harness.report.statistics.clusters import Identities, Slots
+from harness.report.statistics.comparisons import Comparisons, Paired, holm, simultaneous_level
+from harness.report.statistics.family import Family, analyse, compare, compare_all
+from harness.report.statistics.interval import Estimate, Interval
+from harness.report.statistics.seeds import over_seeds, seeds_interval
+from harness.report.statistics.signflips import SignFlips, sign_flips
+
+__all__ = [
+    "Analysis",
+    "Comparisons",
+    "Estimate",
+    "Family",
+    "Identities",
+    "Interval",
+    "Paired",
+    "SignFlips",
+    "Slots",
+    "analyse",
+    "closed_estimate",
+    "compare",
+    "compare_all",
+    "episode_interval",
+    "holm",
+    "over_seeds",
+    "seeds_interval",
+    "sign_flips",
+    "simultaneous_level",
+]

@@ -1,0 +1,68 @@
+"""Where and in which precision torch runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from harness.runtime.errors import HarnessError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A torch device and the precision of encoders and heads (scores are always float32)."""
+
+    torch: torch.device
+    precision: str  # "float32" or "bfloat16"
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """bfloat16 autocast where asked for."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.torch.type, dtype=torch.bfloat16)
+
+    def describe(self) -> dict[str, object]:
+        """The hardware, for records."""
+        cuda = self.torch.type == "cuda"
+        return {
+            "device": torch.cuda.get_device_name(self.torch) if cuda else platform.processor() or platform.machine(),
+            "type": self.torch.type,
+            "precision": self.precision,
+            "threads": torch.get_num_threads(),
+            "cores": os.cpu_count(),
+        }
+
+
+def choose_device(name: str, precision: str) -> Device:
+    """``auto`` takes CUDA where there is one; ``auto`` precision is bfloat16 there and float32 on a CPU.
+
+    Raises:
+        HarnessError: CUDA was asked for and is not there.
+    """
+    if name not in {"auto", "cpu", "cuda"}:
+        raise HarnessError(f"no device {name!r}.", remedy="Known: auto, cpu, cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise HarnessError("no CUDA device here.", remedy="Use --device cpu, or see `oneshot doctor`.")
+    kind = "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+    chosen = ("bfloat16" if kind == "cuda" else "float32") if precision == "auto" else precision
+    if kind == "cuda":  # float32 is float32: what is not in bfloat16 on purpose keeps all its digits
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return Device(torch.device(kind), chosen)
+
+
+def peak_memory(device: Device) -> int:
+    """Bytes: of the GPU where there is one, of the process otherwise."""
+    if device.torch.type == "cuda":
+        return torch.cuda.max_memory_allocated(device.torch)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def forget_peak_memory(device: Device) -> None:
+    """Count from now on, where the device can."""
+    if device.torch.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device.torch)

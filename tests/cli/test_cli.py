@@ -1,0 +1,171 @@
+"""The command line as a user meets it: one message for each fault, exit codes, and the main job from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from harness.cli import main as cli
+from harness.data.clips import ClipTable
+from harness.data.splits import load_split
+
+SMALL = [
+    "store.frames=4", "store.short_side=24", "store.sensor_grid=32", "input.frames=4", "input.size=16",
+    "input.sensor_length=32", "sensor_encoder.width=8", "video_encoder.arguments={channels=[8,8,8,8], stem_width=8}",
+    "encoder_training.steps=2", "encoder_training.episodes_per_step=1", "encoder_training.looks=1",
+    "training.steps=2", "training.episodes_per_step=1", "training.looks=1",
+    "tuning.steps=1", "tuning.episodes_per_step=1", "tuning.looks=1", "encoder_training.queries=1",
+    "training.queries=1", "tuning.queries=1", "episodes=40", "seeds=[0]",
+    "transformer.patch=4", "pretraining.epochs=1", "pretraining.looks=1",
+]  # fmt: skip
+
+
+def oneshot(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def refused(result: Result) -> str:
+    """The one message of bad input."""
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def split_file(table: ClipTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    split, found = load_split("mmact"), set(table.frame["class_name"])
+    path = tmp_path_factory.mktemp("split") / "mine.toml"
+    roles = ("base", "validation", "novel")
+    path.write_text("\n".join(f"{role} = {[n for n in getattr(split, role) if n in found]}" for role in roles))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["runn"], "Did you mean 'run'"),
+        (["run"], "Missing option '--data'"),
+        (["run", "--data", "nowhere"], "no such folder"),
+        (["run", "--data", "x", "--preset", "quik"], "Did you mean 'quick'"),
+        (["run", "--data", "x", "--method", "protonett"], "Did you mean 'protonet'"),
+        (["run", "--data", "x", "--suite", "tset"], "Did you mean 'test'"),
+        (["run", "--data", "x", "--modalities", "vido"], "Did you mean 'video'"),
+        (["run", "--data", "x", "--set", "training.stepz=4"], "Did you mean 'steps'"),
+        (["run", "--data", "x", "--set", "training.steps=0"], "greater than or equal to 1"),
+        (["report", "nowhere"], "nowhere"),
+        (["check", "nothing.py"], "no such file"),
+    ],
+)
+def test_each_fault_is_one_message(arguments: list[str], told: str) -> None:
+    assert told in refused(oneshot(*arguments))
+
+
+def test_an_empty_folder_and_a_folder_that_is_no_data_set(tmp_path: Path) -> None:
+    assert "The folder is empty" in refused(oneshot("run", "--data", tmp_path))
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert "no data set in a known layout" in refused(oneshot("run", "--data", tmp_path))
+
+
+def test_the_main_job_from_recordings_to_report(recordings: Path, split_file: Path, tmp_path: Path) -> None:
+    settings = [part for setting in SMALL for part in ("--set", setting)]
+    common = [
+        "run",
+        "--data",
+        recordings,
+        "--split",
+        split_file,
+        "--store",
+        tmp_path / "store",
+        "--out",
+        tmp_path / "out",
+    ]
+    plan = oneshot(*common, *settings, "--dry-run")
+    assert plan.exit_code == 0, plan.output
+    assert "test accesses: 98" in plan.output
+    assert not (tmp_path / "out").exists(), "a dry run writes nothing"
+    assert not (tmp_path / "store").exists()
+
+    done = oneshot(*common, *settings)
+    assert done.exit_code == 0, done.output
+    report = (tmp_path / "out" / "report.md").read_bytes()
+    assert b"Generated data" in report
+    accesses = (tmp_path / "out" / "records" / "test_access.jsonl").read_text()
+    assert len(accesses.splitlines()) == 88, "all but the five rows that do not apply"
+
+    again = oneshot(*common, *settings)
+    assert again.exit_code == 0
+    assert (tmp_path / "out" / "records" / "test_access.jsonl").read_text() == accesses, (
+        "no further look at the test set"
+    )
+    assert oneshot("report", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "report.md").read_bytes() == report
+
+    (store,) = (tmp_path / "store").iterdir()
+    travelled = oneshot(*["run", "--data", store, *common[3:]], *settings)
+    assert travelled.exit_code == 0, "a store is enough where the recordings are not"
+    other = oneshot("run", "--data", store, *common[3:], *settings, "--set", "store.frames=5")
+    assert "the store was prepared as" in refused(other)
+
+
+def test_prepare_says_when_there_is_nothing_to_do(recordings: Path, tmp_path: Path) -> None:
+    options = ["--store", tmp_path, "--set", "store.short_side=24", "--set", "input.size=16", "--set", "store.frames=8"]
+    assert "clips" in oneshot("data", "prepare", recordings, *options).output
+    assert "Nothing to do" in oneshot("data", "prepare", recordings, *options).output
+
+
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, recordings: Path) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.data.task.open_task.open_task", interrupted)
+    result = oneshot("run", "--data", recordings)
+    assert result.exit_code == 130
+    assert "the same command continues" in result.output
+
+
+def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, recordings: Path) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "some/file")
+
+    monkeypatch.setattr("harness.data.task.open_task.open_task", full)
+    assert "the disk is full (some/file)" in refused(oneshot("run", "--data", recordings))
+
+
+def test_methods_check_and_audit() -> None:
+    listed = oneshot("methods").output
+    assert all(name in listed for name in ("protonet", "sensor_nn", "random"))
+    assert oneshot("check", "methods/template.py").exit_code == 0
+    audited = oneshot("episodes", "audit", "--split", "utd-mhad", "--suite", "test")
+    assert audited.exit_code == 0
+    assert "0.00" in next(line for line in audited.output.splitlines() if "same performance" in line)
+
+
+def test_a_broken_method_fails_the_check(tmp_path: Path) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        "from harness.api import FewShotMethod\n"
+        "class Broken(FewShotMethod):\n"
+        "    def score(self, support, query):\n"
+        "        x = query['video.vector' if 'video' in self.setup.modalities else 'sensors.vector']\n"
+        "        return (x - x.mean(dim=1, keepdim=True))[..., :5]\n"
+    )
+    result = oneshot("check", plugin)
+    assert result.exit_code == 1
+    assert "FAILED" in result.output
+
+
+def test_episodes_can_be_taken_elsewhere(tmp_path: Path) -> None:
+    import pandas as pd
+
+    out = tmp_path / "val.csv"
+    assert oneshot("episodes", "build", "val", "--split", "utd-mhad", "--out", out).exit_code == 0
+    table = pd.read_csv(out)
+    assert table.groupby("episode").size().eq(10).all()
+    first = table[table["episode"] == 0]
+    queries = first[first["role"] == "query"].set_index("label")["class_name"]
+    supports = first[first["role"] == "support"].set_index("label")["class_name"]
+    assert queries.sort_index().equals(supports.sort_index()), "a query's label names the support of its class"
+    assert json.loads(first.to_json(orient="records"))[0]["clip"].startswith(first["class_name"].iat[0])

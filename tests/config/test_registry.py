@@ -1,0 +1,143 @@
+"""Names to methods: built in, a local file, an installed plugin; and the checks of their settings."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from harness.api import FewShotMethod
+from harness.config.plugins import registry
+from harness.config.plugins.registry import GROUP, check_settings, load_method, method_label, method_names
+from harness.runtime.errors import HarnessError
+
+PLUGIN = """
+from __future__ import annotations
+from dataclasses import dataclass
+from harness.api import FewShotMethod, Setup
+
+@dataclass
+class Options:
+    width: int = 3
+
+class Mine(FewShotMethod):
+    def __init__(self, setup: Setup, *, width: int = 8, rate: float = 0.5, name: str = "x") -> None:
+        super().__init__(setup)
+"""
+
+
+def write(path: Path, text: str = PLUGIN) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Pretend that an installed distribution has an entry point."""
+    point = EntryPoint(name, value, GROUP)
+
+    def found(group: str, **match: str) -> list[EntryPoint]:
+        return [point] if group == GROUP and match.get("name", name) == name else []
+
+    monkeypatch.setattr(registry, "entry_points", found)
+
+
+@pytest.mark.parametrize("name", sorted(registry.BUILT_IN))
+def test_built_in_methods_load_and_accept_their_defaults(name: str) -> None:
+    method = load_method(name)
+    assert issubclass(method, FewShotMethod)
+    assert check_settings(method, {}, "here") == registry.setting_names(method)
+    assert method_label(name) == name
+
+
+def test_a_local_file_is_a_method(tmp_path: Path) -> None:
+    path = write(tmp_path / "my_head.py")
+    method = load_method(path)
+    assert method.__name__ == "Mine"
+    assert method_label(path) == "my_head"
+    assert check_settings(method, {"width": 4}, path) == {"width": 4, "rate": 0.5, "name": "x"}
+
+
+def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "my_head.py")
+    load_method(path)
+    write(tmp_path / "my_head.py", PLUGIN.replace("width: int = 8", "width: int = 9"))
+    assert check_settings(load_method(path), {}, path)["width"] == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PLUGIN + "\nclass Other(FewShotMethod): ...\n", "defines 2 methods, expected one"),
+        ("from harness.api import FewShotMethod", "defines 0 methods"),
+        ("import harness.apy", "does not import.*No module named 'harness.apy'"),
+        ("class Mine(:", "does not import.*SyntaxError"),
+    ],
+)
+def test_a_file_that_is_no_method_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / "wrong.py", text)
+    with pytest.raises(HarnessError, match=message) as refusal:
+        load_method(path)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="no such file"):
+        load_method(str(tmp_path / "gone.py"))
+
+
+def test_a_mistyped_name_gets_the_nearest() -> None:
+    with pytest.raises(HarnessError, match=r"no method 'protnet'.*Did you mean 'protonet'.*\.py file"):
+        load_method("protnet")
+
+
+def test_an_installed_plugin_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "theirs", "baselines.protonet:ProtoNet")
+    assert load_method("theirs").__name__ == "ProtoNet"
+    assert "theirs" in method_names()
+    with pytest.raises(HarnessError, match="Did you mean 'theirs'"):
+        load_method("theirz")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("harness.runtime.errors:HarnessError", "is not a FewShotMethod"),
+        ("no_such_package:Method", "does not import.*no_such_package"),
+    ],
+)
+def test_an_installed_plugin_that_is_no_method_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str, message: str
+) -> None:
+    install(monkeypatch, "theirs", value)
+    with pytest.raises(HarnessError, match=message) as refusal:
+        load_method("theirs")
+    assert value in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"widht": 4}, "Mine has no setting 'widht'.*Did you mean 'width'"),
+        ({"width": "wide"}, "setting 'width' of Mine.*integer"),
+        ({"rate": [1]}, "setting 'rate' of Mine.*number"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, given: dict[str, object], message: str) -> None:
+    method = load_method(write(tmp_path / "my_head.py"))
+    with pytest.raises(HarnessError, match=message) as refusal:
+        check_settings(method, given, "row mine")
+    assert "row mine" in str(refusal.value)
+
+
+def test_a_method_without_settings_says_so() -> None:
+    with pytest.raises(HarnessError, match=r"Random has no setting 'seed'\. It has no settings"):
+        check_settings(load_method("random"), {"seed": 1}, "here")
+
+
+@pytest.mark.parametrize(("setting", "lacks"), [("*, width=8", "type"), ("*, width: int", "default")])
+def test_a_setting_without_type_or_default_is_refused(tmp_path: Path, setting: str, lacks: str) -> None:
+    text = PLUGIN.replace('*, width: int = 8, rate: float = 0.5, name: str = "x"', setting)
+    method = load_method(write(tmp_path / "my_head.py", text))
+    with pytest.raises(HarnessError, match=f"setting 'width' of Mine has no {lacks}"):
+        check_settings(method, {}, "here")

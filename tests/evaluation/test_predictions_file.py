@@ -1,0 +1,140 @@
+"""Files of predictions: every form says the same, and every fault is one message that names the line."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.evaluation.external import recorded_suite
+from harness.evaluation.predictions_file import read_predictions
+from harness.records import RecordFolder
+from tests.helpers.scored_runs import EPISODES, csv, episodes_of, lines, make_run, oneshot, refused, right, said
+from tests.helpers.small_runs import CLASSES
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["positions", "classes", "npz", "floats", "shuffled", "labelled"])
+def test_every_form_of_the_file_says_the_same(run: Path, tmp_path: Path, kind: str) -> None:
+    predicted, episodes = right(0.7, 9), episodes_of(run)
+    path = tmp_path / "mine.csv"
+    if kind == "npz":
+        path = tmp_path / "mine.npz"
+        np.savez(path, predicted=predicted.astype(np.int64))
+    elif kind == "classes":
+        names = np.asarray(CLASSES)[np.take_along_axis(episodes.drawn, predicted.astype(np.int64), axis=1)]
+        csv(tmp_path, lines(predicted, "predicted_class", names))
+    elif kind == "floats":
+        csv(tmp_path, lines(predicted, "predicted", predicted.astype(float)))
+    elif kind == "shuffled":
+        header, *rest = lines(predicted)
+        csv(tmp_path, ["\ufeff" + header, *np.random.default_rng(0).permutation(rest).tolist(), ""])
+    elif kind == "labelled":
+        frame = pd.DataFrame(
+            [line.split(",") for line in lines(predicted)[1:]], columns=["episode", "query", "predicted"]
+        )
+        frame.assign(label=episodes.label.ravel(), remark="x").to_csv(path, index=False)
+    else:
+        csv(tmp_path, lines(predicted))
+    suite, _ = recorded_suite(RecordFolder(run / "records"), "test")
+    found = read_predictions(path, suite, episodes)
+    assert np.array_equal(found.predicted, predicted)
+    assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert f"accuracy {100 * (predicted == episodes.label).mean():.0f} [" in said(oneshot("score", path, "--in", run))
+
+
+def edited(change: Any) -> list[str]:
+    content = lines(right(0.9, 20))
+    change(content)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (edited(lambda c: c.pop(7)), "no prediction for 1 of 80 queries; the first is episode 3, query 0"),
+        (edited(lambda c: c.append("3,1,0")), "line 82: episode 3, query 1 for the second time, after line 9"),
+        (edited(lambda c: c.__setitem__(5, "2,0,2")), "line 6: predicted: '2' is not in 0..1"),
+        (edited(lambda c: c.__setitem__(5, "2,0,-1")), "line 6: predicted: '-1' is not in 0..1"),
+        (edited(lambda c: c.__setitem__(5, "2,0,")), "line 6: predicted: '' is not in 0..1"),
+        (edited(lambda c: c.__setitem__(5, "2,0,0.5")), "line 6: predicted: '0.5' is not in 0..1"),
+        (edited(lambda c: c.__setitem__(5, "40,0,1")), "line 6: episode: '40' is not in 0..39"),
+        (edited(lambda c: c.__setitem__(5, "2,2,1")), "line 6: query: '2' is not in 0..1"),
+        (edited(lambda c: c.__setitem__(5, "2,0")), "line 6: 2 cells under 3 columns"),
+        (edited(lambda c: c.__setitem__(0, "episode,place,predicted")), "line 1: no column query"),
+        (edited(lambda c: c.__setitem__(0, "episode;query;predicted")), "separated by commas"),
+        (edited(lambda c: c.__setitem__(0, "episode,query,guess")), "no column predicted or predicted_class"),
+        (edited(lambda c: c.__setitem__(0, "episode,query,predicted,predicted")), "two columns"),
+        (edited(lambda c: c.clear()), "no column episode, query, but nothing"),
+    ],
+)
+def test_each_fault_of_a_csv_is_one_message(run: Path, tmp_path: Path, content: list[str], told: str) -> None:
+    text = refused(oneshot("score", csv(tmp_path, content), "--in", run))
+    assert "mine.csv" in text
+    assert told in text
+
+
+def test_classes_must_be_those_of_the_episode(run: Path, tmp_path: Path) -> None:
+    predicted, episodes = right(1.0, 9), episodes_of(run)
+    names = np.asarray(CLASSES)[np.take_along_axis(episodes.drawn, predicted.astype(np.int64), axis=1)]
+    content = lines(predicted, "predicted_class", names)
+    content[1] = "0,0,alhpa"
+    assert "line 2: predicted_class: no class 'alhpa' in this suite. Did you mean 'alpha'" in refused(
+        oneshot("score", csv(tmp_path, content), "--in", run)
+    )
+    (missing,) = {0, 1, 2} - set(episodes.drawn[0].tolist())
+    content[1] = f"0,0,{CLASSES[missing]}"
+    assert "is not offered in this episode. It offers" in refused(oneshot("score", csv(tmp_path, content), "--in", run))
+
+
+def test_labels_of_other_episodes_give_it_away(run: Path, tmp_path: Path) -> None:
+    predicted = right(0.9, 20)
+    content = [f"{line},{'label' if not place else 0}" for place, line in enumerate(lines(predicted))]
+    assert "label 0, but 1 in the suite. These predictions were made for other episodes" in refused(
+        oneshot("score", csv(tmp_path, content), "--in", run)
+    )
+    np.savez(tmp_path / "mine.npz", predicted=predicted, label=np.zeros_like(predicted))
+    assert "made for other episodes" in refused(oneshot("score", tmp_path / "mine.npz", "--in", run))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"guess": np.zeros((EPISODES, 2), int)}, "no array 'predicted', but guess"),
+        ({"predicted": np.zeros((EPISODES, 3), int)}, "'predicted' is int64 of shape (40, 3)"),
+        ({"predicted": np.zeros((EPISODES, 2))}, "'predicted' is float64"),
+        ({"predicted": np.full((EPISODES, 2), 5)}, "episode 0, query 0: position 5 is not in 0..1"),
+        ({"predicted": np.full((EPISODES, 2), -1)}, "no prediction for 80 of 80"),
+        ({"predicted": np.asarray([None])}, "not an archive of plain arrays"),
+    ],
+)
+def test_each_fault_of_an_archive_is_one_message(
+    run: Path, tmp_path: Path, arrays: dict[str, np.ndarray], told: str
+) -> None:
+    np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
+    text = refused(oneshot("score", tmp_path / "mine.npz", "--in", run))
+    assert told in text
+    assert "shape (40, 2)" in text or "Predict all" in text or "count from 0" in text
+
+
+def test_other_files_and_options(run: Path, tmp_path: Path) -> None:
+    good = csv(tmp_path, lines(right(0.9, 20)))
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
+    (tmp_path / "latin.csv").write_bytes(b"episode,query,predicted_class\n0,0,caf\xe9\n")
+    (tmp_path / "mine.txt").write_text("x")
+    assert "not an archive" in refused(oneshot("score", tmp_path / "torn.npz", "--in", run))
+    assert "not UTF-8" in refused(oneshot("score", tmp_path / "latin.csv", "--in", run))
+    assert "neither .csv nor .npz" in refused(oneshot("score", tmp_path / "mine.txt", "--in", run))
+    assert "no such file" in refused(oneshot("score", tmp_path / "none.csv", "--in", run))
+    assert "Did you mean 'test'" in refused(oneshot("score", good, "--in", run, "--suite", "tset"))
+    assert "Did you mean 'video'" in refused(oneshot("score", good, "--in", run, "--modalities", "vido"))
+    assert "Add --modalities" in refused(oneshot("score", good, "--in", run, "--record", "--source", "me"))
+    assert "Add --source" in refused(oneshot("score", good, "--in", run, "--record", "--modalities", "both"))

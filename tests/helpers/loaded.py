@@ -1,0 +1,22 @@
+"""Loads whatever a run loads on its way, so that processes forked from here begin at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from harness.encoders.torchvision_stub import declare_missing_operators
+
+declare_missing_operators()
+for name in (
+    "harness.benchmark.run",
+    "harness.report",
+    "methods.mu_mae",
+    "baselines.protonet",
+    "baselines.trx",
+    "timm.models.vision_transformer",
+    "torch._dynamo",  # counting operations loads it
+    "torch.utils.tensorboard",
+    "matplotlib.figure",
+    "tests.helpers.toys",
+):
+    import_module(name)

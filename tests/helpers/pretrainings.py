@@ -1,0 +1,66 @@
+"""Networks to pre-train in tests, and the toy clips that they learn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.api import Clips, LossTerms, Pretraining, Restored, Setup, TransformerSpec
+from harness.data.task.clip_source import ClipSource
+from harness.data.task.task import Task
+from harness.encoders.build import seeded
+from harness.training.initialisation import clip_shape
+from methods.mu_mae.pretraining import MaskedAutoencoding
+
+SAMPLES = 16  # of a sensor, in the toy settings
+
+
+class Guessing(Pretraining):
+    """Guesses about a half of a sensor's samples from the others. With dropout, so that a training which was cut off
+    needs the right random numbers to go on."""
+
+    modalities: tuple[str, ...] = ("sensors",)
+    draws = SAMPLES
+
+    def __init__(self, sensor: str = "acc", dropout: float = 0.1) -> None:
+        super().__init__()
+        self.sensor, self.dropout = sensor, dropout
+        with seeded("guessing"):
+            self.hidden = nn.Linear(3 * SAMPLES, 32)
+            self.norm = nn.LayerNorm(32)
+            self.out = nn.Linear(32, 3 * SAMPLES)
+
+    def describe(self) -> dict[str, Any]:
+        return {"sensor": self.sensor, "dropout": self.dropout}
+
+    def guess(self, clips: Clips, draws: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What was measured (B, L, 3), what of it is hidden (B, L, 1), and the guess (B, L, 3)."""
+        values, hidden = clips.sensors[self.sensor], (draws < 0.5)[..., None]
+        found = F.relu(self.norm(self.hidden(values.where(~hidden, 0).flatten(1))))
+        return values, hidden, self.out(F.dropout(found, self.dropout, self.training)).view_as(values)
+
+    def forward(self, clips: Clips, draws: Tensor) -> LossTerms:
+        values, hidden, guess = self.guess(clips, draws)
+        return {"guess": (hidden * (guess - values)).square().mean(), "size": 1e-4 * guess.square().mean()}
+
+    def restore(self, clips: Clips, draws: Tensor) -> dict[str, Restored]:
+        values, hidden, guess = self.guess(clips, draws)
+        return {self.sensor: Restored(values, values.where(~hidden, torch.nan), guess.where(hidden, values))}
+
+
+def autoencoding(task: Task, *modalities: str) -> Pretraining:
+    """Mu-MAE's network for the toy clips."""
+    spec = TransformerSpec(size="micro", patch=6, tubelet=2, sensor_tokens=4)
+    setup = Setup(
+        modalities, tuple(task.store.sensors), 0, 5, 1, shape=clip_shape(task.settings), transformer=spec
+    )  # fmt: skip
+    with seeded("autoencoding"):
+        return MaskedAutoencoding(setup, video_ratio=0.75, sensor_ratio=0.5)
+
+
+def source_of(task: Task, *modalities: str) -> ClipSource:
+    """All clips of a task."""
+    return ClipSource(task.store, task.settings.input, modalities)
