@@ -67,8 +67,10 @@ def test_the_first_headline_episode_of_mmact(suite: SuiteOf) -> None:
 
 
 def test_another_process_with_another_hash_seed_draws_the_same() -> None:
-    code = "from harness.data.episodes.suites import *\n"
+    code = (
+        "from harness.data.episodes.suites import *\n"
         "print(build_suite(suite_spec('val'), *shipped_clips('mmact')).digest)"
+    )
     root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, env={"PYTHONHASHSEED": "77"}, capture_output=True, text=True, check=True
