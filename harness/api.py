@@ -110,13 +110,13 @@ class TransformerSpec:
     background: str = "keep"
 
 
-class Restored(NamedTuple):
-    """One modality of B clips: as it was, with NaN where it was hidden, and with what was predicted there. Video
+class Reconstruction(NamedTuple):
+    """One modality of B clips: as it is, with NaN where it is masked, and with what was predicted there. Video
     (B, T, 3, H, W) in 0..1, a sensor (B, L, 3)."""
 
     original: Tensor
     masked: Tensor
-    restored: Tensor
+    reconstructed: Tensor
 
 
 class Pretraining(nn.Module):
@@ -148,8 +148,8 @@ class Pretraining(nn.Module):
         and ``norm.*`` that all modalities share."""
         raise NotImplementedError
 
-    def restore(self, clips: Clips, draws: Tensor) -> dict[str, Restored]:
-        """ "video" or a sensor's name -> what is hidden and what the network makes of it, for a picture."""
+    def reconstruct(self, clips: Clips, draws: Tensor) -> dict[str, Reconstruction]:
+        """ "video" or a sensor's name -> what is masked and what the network predicts there, for a picture."""
         raise NotImplementedError
 
 
@@ -247,6 +247,7 @@ class FewShotMethod(nn.Module):
         needs: outputs of the shared encoders, and modalities that the method can use.
         transductive: scores of a query may depend on the other queries; such rows are shown but not ranked.
         grad_at_test: ``score`` runs optimisation steps of its own.
+        bibtex: the BibTeX entry of the method's paper, for the reports; empty where there is none.
 
     A method whose settings decide ``needs.outputs`` or ``transductive`` sets them on the instance as well.
     """
@@ -254,6 +255,7 @@ class FewShotMethod(nn.Module):
     needs: Needs = Needs()
     transductive: bool = False
     grad_at_test: ClassVar[bool] = False
+    bibtex: ClassVar[str] = ""
 
     def __init__(self, setup: Setup) -> None:
         super().__init__()

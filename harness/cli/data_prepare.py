@@ -26,7 +26,7 @@ def command(
     """
     from harness.cli.console import console
     from harness.cli.watch import TerminalWatcher
-    from harness.config.settings import load_settings
+    from harness.config.presets import load_settings
     from harness.data.layouts import index
     from harness.data.prepare import is_prepared, prepare
 

@@ -12,7 +12,7 @@ Layout = Annotated[str | None, typer.Option("--layout", help="mmact, mmact-flat 
 Split = Annotated[str | None, typer.Option("--split", help="mmact, utd-mhad, or a TOML file with class lists.")]
 Preset = Annotated[str, typer.Option("--preset", help="quick, standard, full, published, or a TOML file.")]
 Override = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a setting: --set training.steps=50. Repeatable.")
+    list[str] | None, typer.Option("--set", help="Override a setting: --set end_to_end.steps=50. Repeatable.")
 ]
 Stores = Annotated[Path, typer.Option("--store", help="Folder in which prepared stores are kept.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by default one for each core.")]

@@ -1,4 +1,4 @@
-"""Settings by dotted name: ``training.steps=50``, ``rows.0.regime=tuned``."""
+"""Settings by dotted name: ``end_to_end.steps=50``, ``studies.methods.rows.0.training=frozen``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def apply_override(content: dict[str, Any], override: str, settings: type[BaseMo
     """Set ``a.b=value``; the value is TOML, and a bare word is a string."""
     name, equals, text = override.partition("=")
     if not equals:
-        raise HarnessError(f"override {override!r} has no '='.", remedy="Write --set training.steps=50.")
+        raise HarnessError(f"override {override!r} has no '='.", remedy="Write --set end_to_end.steps=50.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -22,7 +22,7 @@ def apply_override(content: dict[str, Any], override: str, settings: type[BaseMo
     *parents, last = name.strip().split(".")
     target: Any = content
     for parent in parents:
-        if isinstance(target, list):  # rows.0.regime: rows by number
+        if isinstance(target, list):  # studies.methods.rows.0: rows by number
             if not (parent.isdecimal() and int(parent) < len(target)):
                 raise HarnessError(f"no setting {name!r}: there is no {parent!r}; they are numbered from 0.")
             target = target[int(parent)]
@@ -34,17 +34,17 @@ def apply_override(content: dict[str, Any], override: str, settings: type[BaseMo
                 remedy=nearest(parent, settings.model_fields),
             )
     if isinstance(target, list):
-        raise HarnessError(f"no setting {name!r}: name a part, such as {name}.regime.")
+        raise HarnessError(f"no setting {name!r}: name a part, such as {name}.0.training.")
     target[last] = value
 
 
 def names_at(settings: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Names of the settings at a place in the tree of models."""
-    model: Any = settings
+    model: type[BaseModel] = settings
     for part in location:
-        if isinstance(part, int):
+        field = model.model_fields.get(str(part))
+        if field is None:  # a number in a list, or a name that users choose, such as a study's
             continue
-        annotation = model.model_fields[part].annotation
-        arguments = getattr(annotation, "__args__", (annotation,))
-        model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), annotation)
+        arguments = getattr(field.annotation, "__args__", (field.annotation,))
+        model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return sorted(model.model_fields)

@@ -18,8 +18,8 @@ import pandas as pd
 
 from harness.config.specs import StoreSpec
 from harness.data.clips import IDENTITY, ClipTable
+from harness.runtime.digests import digest
 from harness.runtime.errors import HarnessError
-from harness.training.conditions import digest
 
 SCHEMA = 2  # raised whenever the same recordings would give other content
 MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +14,7 @@ from harness.encoders.backbone import on_meta
 from harness.encoders.sensors import SensorEncoder
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
-
-
-@contextmanager
-def seeded(*parts: object) -> Iterator[None]:
-    """torch's global generator set from a hash of ``parts``, and put back afterwards."""
-    word = hashlib.sha256(":".join(map(str, parts)).encode()).digest()[:8]
-    with torch.random.fork_rng():
-        torch.manual_seed(int.from_bytes(word, "little") >> 1)
-        yield
+from harness.runtime.seeding import seeded
 
 
 def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], seed: int) -> Encoder:

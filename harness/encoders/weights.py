@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,19 +70,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise HarnessError("holds no named tensors.", where=path, remedy="Give the file of a network's state dict.")
     wrapped = all(name.startswith("module.") for name in content)  # torch.nn.DataParallel
     return {name.removeprefix("module.") if wrapped else name: value for name, value in content.items()}
-
-
-def weights_digest(path: Path | str) -> str:
-    """SHA-256 of a file of weights, for the protocol of a run.
-
-    Raises:
-        HarnessError: it cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise HarnessError(f"cannot be read ({error.strerror}).", where=path, remedy=SEE) from error
 
 
 def _load_archive(path: Path) -> object:

@@ -6,17 +6,18 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from harness.config.protocols import protocol_of
+from harness.config.studies import modality_label
 from harness.data.episodes.sampling import Draws
 from harness.evaluation.metrics import measure
 from harness.evaluation.predictions_file import Predictions
 from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
-from harness.report.statistics import episode_interval
+from harness.runtime.digests import digest
 from harness.runtime.errors import HarnessError, nearest
 from harness.runtime.provenance import provenance
-from harness.training.conditions import digest, regimen_of
 
-REGIME = RECIPE = SOURCE = "external"
-ELSEWHERE = {"device": "elsewhere"}  # in place of hardware: what scored it is told, not what made it
+EXTERNAL = "external"
+ELSEWHERE = {"device": "elsewhere"}  # in place of hardware: what made the predictions is not known
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Claim:
 
     Attributes:
         name: of the row.
-        modalities: that were seen, in training or in test.
+        modalities: that were used, in training or in test.
         source: who says so: a paper, a repository with its commit, a person.
         note: what else a reader must know, such as other training data.
         transductive: whether the scores of a query may depend on the other queries.
@@ -39,8 +40,8 @@ class Claim:
     transductive: bool = False
 
     @property
-    def protocol(self) -> dict[str, str]:
-        """In place of a training protocol."""
+    def conditions(self) -> dict[str, str]:
+        """In place of the conditions of a training."""
         return {
             "made": "outside the harness",
             "source": self.source,
@@ -98,44 +99,46 @@ def external_records(
         like: a row of the same run, whose recordings are these.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    regimen = regimen_of(suite.suite).name
-    training_digest = digest(claim.protocol)
-    told = digest([claim.name, claim.modalities, claim.protocol])[:8]
-    sees = "both" if len(claim.modalities) > 1 else claim.modalities[0]
-    identity = f"{_slug(claim.name)}-{sees}-{REGIME}-{regimen}-s{claim.seed}-{told}"
+    protocol = protocol_of(suite.suite).name
+    own = digest([claim.name, claim.modalities, claim.conditions])[:8]
+    label = modality_label(claim.modalities)
+    identity = f"{_slug(claim.name)}-{label}-{EXTERNAL}-{protocol}-s{claim.seed}-{own}"
     made = provenance(dict(ELSEWHERE))
     training = TrainingRecord.model_validate(
         {
             "id": identity,
             "volatile": {"date": now},
             "method": claim.name,
-            "method_source": SOURCE,
+            "method_source": EXTERNAL,
+            "bibtex": "",
             "modalities": claim.modalities,
-            "regime": REGIME,
-            "regimen": regimen,
+            "training": EXTERNAL,
+            "protocol": protocol,
             "transductive": claim.transductive,
             "method_settings": {},
             "seed": claim.seed,
-            "preset": REGIME,
-            "recipe": RECIPE,
+            "preset": EXTERNAL,
             "settings": {},
-            "training_digest": training_digest,
-            "training_protocol": claim.protocol,
+            "changes": {},
+            "conditions_digest": digest(claim.conditions),
+            "conditions": claim.conditions,
             "learning_rate": None,
             "search": None,
             "tried": [],
             "external_data": (),
+            "pretraining": None,
+            "initialisation": EXTERNAL,
+            "encoder": "default",
             "data": like.data,
             "parameters": {},
             "encoders": {},
-            "selection": [],
+            "validations": [],
             "best_step": 0,
             "losses": [],
             "provenance": made,
         }
     )
     metrics = measure(predictions.predicted, _draws(episodes), len(suite.classes))
-    interval = episode_interval(metrics.episode_accuracy)
     evaluation = EvaluationRecord(
         id=f"{identity}.{suite.suite}",
         volatile={"date": now},
@@ -148,9 +151,7 @@ def external_records(
         episodes=len(episodes.label),
         scored=metrics.scored,
         queries_per_episode=episodes.label.shape[1],
-        accuracy=interval.mean,
-        standard_error=interval.standard_error,
-        interval=(interval.low, interval.high),
+        accuracy=metrics.accuracy,
         classes=suite.classes,
         per_class=tuple(None if value != value else float(value) for value in metrics.per_class.tolist()),
         confusion=tuple(tuple(row) for row in metrics.confusion.tolist()),
@@ -163,7 +164,7 @@ def external_records(
 
 
 def require_new(records: RecordFolder, training: TrainingRecord, evaluation: EvaluationRecord) -> None:
-    """Raises HarnessError where such a row is recorded already: what was looked at is not replaced."""
+    """Raises HarnessError where such a row is recorded already: what was scored is not replaced."""
     if records.has(EvaluationRecord, evaluation.id):
         raise HarnessError(
             f"{training.method!r} has a record for seed {training.seed} on suite {evaluation.suite} already.",
@@ -173,8 +174,8 @@ def require_new(records: RecordFolder, training: TrainingRecord, evaluation: Eva
         )
 
 
-def log_look(records: RecordFolder, evaluation: EvaluationRecord) -> None:
-    """A look at the test suite is one, wherever the predictions were made."""
+def log_access(records: RecordFolder, evaluation: EvaluationRecord) -> None:
+    """Scoring predictions is a test access, wherever they were made."""
     records.log_test_access(
         {
             "suite": evaluation.suite,

@@ -8,6 +8,12 @@ import numpy as np
 
 from harness.data.episodes.sampling import Draws
 from harness.records import PARTS, Calibration
+from harness.runtime.digests import digest
+
+
+def evaluation_digest(data: str, split: str, suite: str) -> str:
+    """Digest of what a row was tested on; a suite's digest covers way, shot, queries and every drawn clip."""
+    return digest({"data": data, "split": split, "suite": suite})
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,18 @@ from harness.api import Features, FewShotMethod
 from harness.data.episodes.suites import Suite
 from harness.data.task.clip_source import ClipSource
 from harness.evaluation.features import FeatureTable
-from harness.records import Cost
+from harness.records import Operations
 from harness.runtime.device import Device
 
 
-def count_cost(
+def count_operations(
     method: FewShotMethod,
     source: ClipSource,
     embedded: FeatureTable,
     suite: Suite,
     rows: np.ndarray,
     device: Device,
-) -> Cost:
+) -> Operations:
     """Operations for one clip, from pixels and samples to what ``embed`` gives, and for one episode of a suite.
 
     Matrix products, convolutions and attention are counted, a multiplication with its addition as two. What
@@ -51,4 +51,4 @@ def count_cost(
         with FlopCounterMode(display=False) as counter:
             work()
         counts.append(int(counter.get_total_flops()))
-    return Cost(clip=counts[0], episode=counts[1])
+    return Operations(clip=counts[0], episode=counts[1])

@@ -31,13 +31,6 @@ class Answers:
     confidence: np.ndarray
 
 
-def score_suite(
-    method: FewShotMethod, embedded: FeatureTable, suite: Suite, rows: np.ndarray, device: Device
-) -> np.ndarray:
-    """Predicted positions alone; see :func:`answer_suite`."""
-    return answer_suite(method, embedded, suite, rows, device).predicted
-
-
 def answer_suite(
     method: FewShotMethod,
     embedded: FeatureTable,

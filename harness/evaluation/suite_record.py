@@ -7,8 +7,8 @@ import pandas as pd
 
 from harness.data.episodes.suites import Suite
 from harness.data.task.task import Task
+from harness.evaluation.metrics import evaluation_digest
 from harness.records import Episodes, RecordFolder, SuiteRecord
-from harness.training.conditions import evaluation_digest
 
 
 def record_suite(task: Task, suite_name: str, records: RecordFolder) -> None:

@@ -2,7 +2,7 @@
 
 from harness.records.episodes import Episodes
 from harness.records.folder import RecordFolder
-from harness.records.parts import PARTS, Calibration, Cost, Removed, Trial
+from harness.records.parts import PARTS, Ablation, Calibration, Operations, Trial
 from harness.records.reading import read_record
 from harness.records.schema import (
     SCHEMA,
@@ -10,6 +10,8 @@ from harness.records.schema import (
     PretrainingRecord,
     SearchRecord,
     SkippedRecord,
+    StudyRecord,
+    StudyRow,
     SuiteRecord,
     TrainingRecord,
 )
@@ -17,15 +19,17 @@ from harness.records.schema import (
 __all__ = [
     "PARTS",
     "SCHEMA",
+    "Ablation",
     "Calibration",
-    "Cost",
     "Episodes",
     "EvaluationRecord",
     "PretrainingRecord",
+    "Operations",
     "RecordFolder",
-    "Removed",
     "SearchRecord",
     "SkippedRecord",
+    "StudyRecord",
+    "StudyRow",
     "SuiteRecord",
     "TrainingRecord",
     "Trial",

@@ -1,4 +1,4 @@
-"""The log of looks at test suites: one line a look, on disk before the look is taken, and never reset."""
+"""The log of test accesses: one line each, on disk before the suite is scored, and never reset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.runtime.errors import HarnessError
 
 
-class _Look(BaseModel):
+class _TestAccess(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     suite: str
@@ -24,10 +24,10 @@ class _Look(BaseModel):
 
 
 class AccessLog:
-    """An append-only file of looks.
+    """An append-only file of test accesses.
 
-    A run that is killed while it writes leaves an unfinished last line. That look was never taken, because a suite is
-    scored only once its line is on disk: the next entry takes the place of such a line, and a reader passes over it.
+    A run that is killed while it writes leaves an unfinished last line. That access never took place, because a suite
+    is scored only once its line is on disk: the next entry takes the place of such a line, and a reader skips it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class AccessLog:
         Raises:
             OSError: it could not be written; the suite may not be scored.
         """
-        _Look.model_validate(entry)
+        _TestAccess.model_validate(entry)
         line = json.dumps(entry, sort_keys=True).encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+", buffering=0) as stream:
@@ -51,7 +51,7 @@ class AccessLog:
             os.fsync(stream.fileno())
 
     def read(self) -> list[dict[str, Any]] | None:
-        """All looks, in order; None where there is no log.
+        """All accesses, in order; None where there is no log.
 
         Raises:
             HarnessError: a line is no entry; its number is named.
@@ -87,7 +87,7 @@ def _mend(stream: io.FileIO) -> bytes:
 
 def _is_entry(line: bytes) -> bool:
     try:
-        _Look.model_validate_json(line)
+        _TestAccess.model_validate_json(line)
     except ValidationError:
         return False
     return True

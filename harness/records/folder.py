@@ -23,12 +23,13 @@ WRITTEN_ANEW = "Delete the record of the suite and start `oneshot run` again: it
 
 
 class RecordFolder:
-    """Records below one folder: ``training/``, ``evaluation/``, ``suite/``, ``skipped/``, ``search/``, ``pretraining/``
-    and ``predictions/``, and the log of looks at test suites, ``test_access.jsonl``."""
+    """Records below one folder: ``study/``, ``training/``, ``evaluation/``, ``suite/``, ``skipped/``, ``search/``,
+    ``pretraining/`` and ``predictions/``, and the log of test accesses, ``test_access.jsonl``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.looks = AccessLog(folder / "test_access.jsonl")
+        self.test_accesses = AccessLog(folder / "test_access.jsonl")
+        self.predictions = folder / "predictions"
 
     def path(self, record_type: type[BaseModel], identity: str) -> Path:
         return self.folder / str(record_type.model_fields["kind"].default) / f"{identity}.json"
@@ -39,10 +40,6 @@ class RecordFolder:
         content = record.model_dump(mode="json")
         _write_atomically(path, (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
         return path
-
-    def remove(self, record_type: type[Record], identity: str) -> None:
-        """Remove a record, where there is one; what lies beside it stays until it is written anew."""
-        self.path(record_type, identity).unlink(missing_ok=True)
 
     def has(self, record_type: type[Record], identity: str) -> bool:
         return self.path(record_type, identity).is_file()
@@ -60,7 +57,7 @@ class RecordFolder:
 
         The labels stand beside the predictions so that a file of predictions can be understood alone.
         """
-        return self._write_arrays(self.folder / "predictions" / f"{identity}.npz", predicted=predicted, label=label)
+        return self._write_arrays(self.predictions / f"{identity}.npz", predicted=predicted, label=label)
 
     def write_episodes(self, identity: str, episodes: Episodes) -> tuple[str, str]:
         """Write the episodes of a suite beside its record; returns the file name and its SHA-256."""
@@ -73,7 +70,7 @@ class RecordFolder:
 
     def has_predictions(self, record: EvaluationRecord) -> bool:
         """Whether the predictions of an evaluation are there, and those that the record was written with."""
-        path = self.folder / "predictions" / record.predictions
+        path = self.predictions / record.predictions
         return path.is_file() and _digest(path.read_bytes()) == record.predictions_digest
 
     def read_predictions(self, record: EvaluationRecord) -> tuple[np.ndarray, np.ndarray]:
@@ -82,15 +79,11 @@ class RecordFolder:
         Raises:
             HarnessError: missing, not those that the record was written with, or without labels.
         """
-        path = self.folder / "predictions" / record.predictions
+        path = self.predictions / record.predictions
         remedy = "Start `oneshot run` again: it scores the suite anew."
         arrays = _read_arrays(path, record.predictions_digest, "predictions", remedy)
         if not {"predicted", "label"} <= set(arrays):
-            raise HarnessError(
-                "predictions have no labels beside them (written by an older version).",
-                where=path,
-                remedy=AGAIN,
-            )
+            raise HarnessError("predictions have no labels beside them.", where=path, remedy=AGAIN)
         return arrays["predicted"], arrays["label"]
 
     def read_episodes(self, record: SuiteRecord) -> Episodes:
@@ -120,8 +113,8 @@ class RecordFolder:
         return episodes
 
     def log_test_access(self, entry: dict[str, Any]) -> None:
-        """Append to the log of looks at test suites; nothing ever resets it."""
-        self.looks.append(entry)
+        """Append to the log of test accesses; nothing ever resets it."""
+        self.test_accesses.append(entry)
 
 
 def _read_arrays(path: Path, digest: str, what: str, remedy: str) -> dict[str, np.ndarray]:

@@ -40,16 +40,16 @@ class Calibration(_Part):
         return self
 
 
-class Removed(_Part):
-    """Accuracy without one modality or sensor, which the method was trained with: taken from all clips of a test."""
+class Ablation(_Part):
+    """Accuracy without one modality or sensor, which the method was trained with: left out of all test clips."""
 
-    modality: str  # "video", "sensors" or the name of one sensor
+    without: str  # "video", "sensors" or the name of one sensor
     episodes: Count  # the first so many that were scored
     accuracy: Share
-    complete: Share  # accuracy on the same episodes with everything there
+    complete: Share  # accuracy on the same episodes with everything
 
 
-class Cost(_Part):
+class Operations(_Part):
     """Floating-point operations of matrix products, convolutions and attention; a multiplication with its addition
     counts as two. Deterministic, unlike time."""
 
@@ -63,7 +63,7 @@ class Trial(_Part):
     learning_rate: float
     accuracy: Share | None  # the best on validation; None: it diverged
     best_step: Count | None
-    trace: list[tuple[int, float]]  # (step, validation accuracy)
+    validations: list[tuple[int, float]]  # (step, validation accuracy)
     failure: str | None  # why it diverged
 
 
@@ -80,13 +80,13 @@ class _Origin(TypedDict):
     complete: bool
 
 
-class _Open(TypedDict, total=False):
+class _Partial(TypedDict, total=False):
     """What is there is of these types; there may be less, and more."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
 
-class _Provenance(_Open, total=False):
+class _Provenance(_Partial, total=False):
     version: str
     commit: str | None
     changed: bool | None
@@ -96,15 +96,15 @@ class _Provenance(_Open, total=False):
     hardware: dict[str, Any]
 
 
-class _EncoderNote(_Open, total=False):
+class _EncoderNote(_Partial, total=False):
     initial_state: str
     state: str
     objective: str | None
-    selection: list[tuple[int, float]]
+    validations: list[tuple[int, float]]
     best_step: int
 
 
-class _Volatile(_Open, total=False):
+class _Volatile(_Partial, total=False):
     encoders: dict[str, dict[str, Any]]
 
 
@@ -118,6 +118,6 @@ Origin = Annotated[dict[str, Any], _like(_Origin)]
 Provenance = Annotated[dict[str, Any], _like(_Provenance)]
 """Code, versions and hardware: :func:`harness.runtime.provenance.provenance`."""
 EncoderNote = Annotated[dict[str, Any], _like(_EncoderNote)]
-"""What is known of a shared encoder: :meth:`harness.training.warm_start.SharedEncoders.trained`."""
+"""What is known of a shared encoder: :func:`harness.training.warm_start.warm_started_encoder`."""
 Volatile = Annotated[dict[str, Any], _like(_Volatile)]
 """What differs from one run to the next: times, dates, memory, resume counts."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.records.schema import READABLE, SCHEMA, Record
+from harness.records.schema import SCHEMA, Record
 from harness.runtime.errors import HarnessError
 
 AGAIN = "Delete the record and start `oneshot run` again."
@@ -37,11 +37,10 @@ def read_record(path: Path, record_type: type[Record]) -> Record:
 
 def _refusal(error: ValidationError, content: bytes, path: Path) -> HarnessError:
     version = _version(content)
-    if version is not None and version not in READABLE:
-        age = "an older" if version < READABLE[0] else "a newer"
-        known = " and ".join(map(str, READABLE))
+    if version is not None and version != SCHEMA:
         return HarnessError(
-            f"schema_version: {version}, written by {age} version; this one reads {known}.",
+            f"schema_version: {version}, written by {'an older' if version < SCHEMA else 'a newer'} version; this one "
+            f"reads {SCHEMA}.",
             where=path,
             remedy="Delete the record and run its row again, or read it with the version that wrote it.",
         )
@@ -64,8 +63,7 @@ def _wrong(record: Record, content: dict[str, object], path: Path) -> str:
     """What a model of the fields does not see."""
     if record.id != path.stem:
         return f"id: it is {record.id!r}, but the file is that of {path.stem!r}"
-    fields = type(record).model_fields if record.schema_version == SCHEMA else ("schema_version", "kind")
-    for field in fields:
+    for field in type(record).model_fields:
         if field not in content:
             return f"{field}: Field required"
     for place in _not_finite(content):

@@ -1,76 +1,101 @@
 """Records: what was trained, how, and what it scored. The only thing that reports are made from.
 
-A *training record* holds settings, digests, provenance and the selection trace; an *evaluation record* refers to it
-and holds the figures of one suite, with the predictions beside it; a *suite record* holds the episodes and the
-identities of their clips; a *pre-training record* holds what several trainings may start from, with a picture beside
-it; a *search record* holds the learning rates that were tried before a row was trained, and what came of each; a
-*skipped record* says why a row has no figures. Whatever differs from one run to the next on the same machine (times,
-dates, memory, resume counts) stands in ``volatile``; everything else is reproducible.
-
-A field that is added needs a default, for the records that lack it, and a new ``SCHEMA``: records of the current
-version are held to all of their fields.
+A *study record* says which trainings answer a question; a *training record* holds settings, conditions, provenance and
+validations; an *evaluation record* refers to it and holds the figures of one suite, with the predictions beside it; a
+*suite record* holds the episodes and the identities of their clips; a *pre-training record* holds what several
+trainings may begin from, with a picture beside it; a *search record* holds the learning rates that were tried before a
+row was trained, and what came of each; a *skipped record* says why a row has no figures. Whatever differs from one run
+to the next on the same machine (times, dates, memory, resume counts) stands in ``volatile``; everything else is
+reproducible.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from harness.records.parts import (
+    Ablation,
     Calibration,
-    Cost,
     Count,
     EncoderNote,
     FileName,
+    Operations,
     Origin,
     Provenance,
-    Removed,
     Share,
     Trial,
     Volatile,
 )
 
-SCHEMA = 3  # of the records that are written
-READABLE = (2, 3)  # 2: evaluations without calibration, robustness and cost, suites without a record of their own
+SCHEMA = 4  # a record of another version is refused
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[2, 3] = 3
+    schema_version: Literal[4] = 4
     id: str
     volatile: Volatile
 
 
+class StudyRow(BaseModel):
+    """A row of a study, and the trainings that it consists of: one for each seed and protocol."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    source: str  # digest of a plugin file, "built-in" otherwise
+    modalities: tuple[str, ...]
+    training: Literal["end_to_end", "frozen", "none"]
+    encoder: Literal["default", "transformer"]
+    initialisation: str
+    settings: dict[str, Any]  # of the method, as the row gives them
+    changes: dict[str, Any]  # settings of the run that are others in this row
+    trainings: tuple[str, ...]  # ids of training records, written or still to come
+
+
+class StudyRecord(_Record):
+    """A question and its rows; ``id`` is the study's name."""
+
+    kind: Literal["study"] = "study"
+    question: str
+    varies: tuple[str, ...]  # settings in which rows may differ
+    reference: dict[str, Any]  # fields of the row that the others are compared with
+    preset: str
+    rows: tuple[StudyRow, ...]
+
+
 class TrainingRecord(_Record):
-    """One method trained with one seed; under the regime "untrained" merely built."""
+    """One method trained with one seed; with training "none" merely built."""
 
     kind: Literal["training"] = "training"
     method: str
     method_source: str  # digest of a plugin file, "built-in" otherwise
+    bibtex: str  # of the method's paper
     modalities: tuple[str, ...]
-    regime: Literal["frozen", "tuned", "untrained", "external"]  # external: trained elsewhere
-    regimen: Literal["headline", "paper"]
+    training: Literal["end_to_end", "frozen", "none", "external"]  # external: trained elsewhere
+    protocol: Literal["headline", "paper"]
     transductive: bool
     method_settings: dict[str, Any]
     seed: int
     preset: str
-    recipe: str
-    settings: dict[str, Any]
-    training_digest: str
-    training_protocol: dict[str, Any]
+    settings: dict[str, Any]  # of the run, with the changes of the row
+    changes: dict[str, Any]
+    conditions_digest: str
+    conditions: dict[str, Any]  # all that decides the training, but for the method and the seed
     learning_rate: float | None  # None: nothing was trained
     search: str | None  # id of the search record that the rate comes from; None: it was given
     tried: list[tuple[float, float | None]]  # (learning rate, best validation accuracy; None: diverged), as searched
     external_data: tuple[str, ...]  # weight files from elsewhere: name and SHA-256
-    pretraining: str | None = None  # id of the pre-training record that the row starts from
-    initialisation: str = "scratch"  # what it starts from: scratch, longer, the method that was pre-trained, or a file
-    encoder: Literal["default", "transformer"] = "default"  # which shared encoders
+    pretraining: str | None  # id of the pre-training record that the row begins from
+    initialisation: str  # scratch, prolonged, the method that was pre-trained, or a file
+    encoder: Literal["default", "transformer"]  # which shared encoders
     data: Origin  # layout, digests, split, completeness, generated
     parameters: dict[str, int]  # total, trained
-    encoders: dict[str, EncoderNote]  # modality -> initial and trained state, selection
-    selection: list[tuple[int, float]]  # (step, validation accuracy)
+    encoders: dict[str, EncoderNote]  # modality -> initial and trained state, validations
+    validations: list[tuple[int, float]]  # (step, accuracy on the validation suite)
     best_step: int
     losses: list[tuple[int, dict[str, float]]]
     provenance: Provenance  # commit, versions, hardware
@@ -117,16 +142,14 @@ class EvaluationRecord(_Record):
     scored: Count
     queries_per_episode: Count
     accuracy: Share
-    standard_error: Annotated[float, Field(ge=0)]
-    interval: tuple[Share, Share]
     classes: tuple[str, ...]
     per_class: tuple[Share | None, ...]  # None: no query of the class was scored
     confusion: tuple[tuple[Count, ...], ...]  # (C, C), rows the true class
     predictions: FileName  # in the folder of predictions
     predictions_digest: str
-    calibration: Calibration | None = None
-    robustness: tuple[Removed, ...] = ()
-    cost: Cost | None = None
+    calibration: Calibration | None = None  # None: the predictions were made elsewhere
+    ablations: tuple[Ablation, ...] = ()
+    operations: Operations | None = None
     external: str = ""  # who says so, where the predictions were made elsewhere
     provenance: Provenance
 
@@ -161,12 +184,12 @@ class SkippedRecord(_Record):
     kind: Literal["skipped"] = "skipped"
     method: str
     modalities: tuple[str, ...]
-    regime: str
+    training: str
     reason: str
 
 
 class PretrainingRecord(_Record):
-    """One network trained on single clips without labels; rows that start from it name it.
+    """One network trained on single clips without labels; trainings that begin from it name it.
 
     ``volatile`` holds date, seconds, clips_per_second, waited_for_data (seconds), resumed and peak_memory_bytes.
     """
@@ -177,16 +200,16 @@ class PretrainingRecord(_Record):
     modalities: tuple[str, ...]
     network: dict[str, Any]  # what the network says of itself
     seed: int
-    digest: str  # of all that decides its result, but for the seed
-    protocol: dict[str, Any]
+    conditions_digest: str
+    conditions: dict[str, Any]  # all that decides its result, but for the seed
     classes: tuple[str, ...]  # whose clips it saw, without their labels
     clips: int  # different ones
     clips_seen: int  # passes of clips in all steps
     steps: int
     parameters: int
-    losses: list[tuple[int, dict[str, float]]]  # (step, mean of each term since the step before)
+    losses: list[tuple[int, dict[str, float]]]  # (step, mean of each term since the checkpoint before)
     state: str  # digest of the trained network
-    picture: FileName | None  # beside the record: what was hidden, and what the network makes of it
+    picture: FileName | None  # beside the record: masked and reconstructed clips
     data: Origin
     provenance: Provenance
 
@@ -198,10 +221,10 @@ class SearchRecord(_Record):
     method: str
     method_source: str
     modalities: tuple[str, ...]
-    regime: str
+    training: str
     method_settings: dict[str, Any]
     seed: int
-    training_digest: str
+    conditions_digest: str
     candidates: tuple[float, ...]
     trials: list[Trial]
     provenance: Provenance
@@ -216,7 +239,16 @@ class SearchRecord(_Record):
         )
 
 
-AnyRecord = TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord | PretrainingRecord | SuiteRecord
+AnyRecord = (
+    StudyRecord | TrainingRecord | EvaluationRecord | SkippedRecord | SearchRecord | PretrainingRecord | SuiteRecord
+)
 Record = TypeVar(
-    "Record", TrainingRecord, EvaluationRecord, SkippedRecord, SearchRecord, PretrainingRecord, SuiteRecord
+    "Record",
+    StudyRecord,
+    TrainingRecord,
+    EvaluationRecord,
+    SkippedRecord,
+    SearchRecord,
+    PretrainingRecord,
+    SuiteRecord,
 )

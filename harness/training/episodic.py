@@ -1,75 +1,59 @@
-"""Train one method on a task: training episodes, validation suite, curves and progress around the loop."""
+"""Train one method on a task: training episodes, the validation suite, and progress around the loop."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from harness.api import FewShotMethod
 from harness.config.budgets import Budget
-from harness.data.task.clip_source import ClipSource
+from harness.config.protocols import Protocol
 from harness.data.task.task import Task
 from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.evaluation.metrics import measure
-from harness.evaluation.scoring import score_suite
+from harness.evaluation.scoring import answer_suite
 from harness.runtime.device import Device
-from harness.runtime.progress import Watcher
-from harness.training.conditions import HEADLINE_REGIMEN, Regimen
-from harness.training.loop import Trained, train
-
-Curves = Callable[[int, dict[str, float]], None]
+from harness.training.loop import Source, Trained, TrainingEpisodes, train
+from harness.training.workspace import TrainingContext
 
 
-def fit(
-    method: FewShotMethod,
-    task: Task,
-    budget: Budget,
-    regimen: Regimen,
-    source: ClipSource | FeatureTable,
-    *,
-    device: Device,
-    seed: int,
-    state_file: Path,
-    title: str,
-    watcher: Watcher,
-    curves: Curves,
+def train_on_task(
+    method: FewShotMethod, task: Task, budget: Budget, protocol: Protocol, source: Source, context: TrainingContext
 ) -> Trained:
-    """Train ``method`` and leave it, on ``device``, at the state that the regimen selects.
+    """Train ``method`` and leave it, on the device, at the state that the protocol selects.
 
     Args:
-        source: clips, or features of frozen encoders of all training and validation classes.
+        source: clips, or features of frozen encoders, of all training and validation classes.
+
+    Raises:
+        DivergedError: a loss or a score is not finite.
     """
-    method.to(device.torch)
-    sampler, rows = task.training_sampler(seed, budget.queries, regimen.classes)
-    validate = (lambda: validation_accuracy(method, task, source, device)) if regimen == HEADLINE_REGIMEN else None
-    watcher.begin(title, budget.steps)
+    method.to(context.device.torch)
+    sampler, rows = task.training_sampler(context.seed, budget.queries, protocol.classes)
 
-    def report(step: int, scalars: dict[str, float]) -> None:
-        accuracy = scalars.get("validation accuracy")
-        watcher.advance(step, note="" if accuracy is None else f"validation {accuracy:.1%}")
-        if scalars:
-            curves(step, scalars)
+    def validate() -> float:
+        return validation_accuracy(method, task, source, context.device)
 
+    context.watcher.begin(context.title, budget.steps)
     try:
-        return train(
-            method, budget, sampler, rows,
-            source=source, validate=validate, device=device, seed=seed, state_file=state_file, report=report,
-        )  # fmt: skip
+        trained = train(
+            method, budget, TrainingEpisodes(sampler, rows, source), context, validate if protocol.validates else None
+        )
+        kept = "" if trained.accuracy is None else f", validation {trained.accuracy:.1%}"
+        context.watcher.advance(budget.steps, note=f"step {trained.best_step} kept{kept}")
+        return trained
     finally:
-        watcher.end()
+        context.watcher.end()
 
 
-def validation_accuracy(method: FewShotMethod, task: Task, source: ClipSource | FeatureTable, device: Device) -> float:
+def validation_accuracy(method: FewShotMethod, task: Task, source: Source, device: Device) -> float:
     """Mean accuracy on the validation suite."""
     suite = task.suite("val")
     rows = task.rows(suite.clips)
-    there = np.unique(rows[rows >= 0])
+    known = np.unique(rows[rows >= 0])
     method.eval()
     if isinstance(source, FeatureTable):
         encoded = source
     else:
-        encoded = encode_clips(method.encode, source, there, device, task.settings.batch)
-    predicted = score_suite(method, embed_clips(method, encoded, device, there), suite, rows, device)
+        encoded = encode_clips(method.encode, source, known, device, task.settings.batch)
+    predicted = answer_suite(method, embed_clips(method, encoded, device, known), suite, rows, device).predicted
     return measure(predicted, suite.draws, len(suite.classes)).accuracy

@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 
 from harness.api import Clips, Features, FewShotMethod, LossTerms
-from harness.encoders.build import seeded
 from harness.runtime.device import Device
+from harness.runtime.seeding import seeded
 from harness.training.batches import EpisodeBatch
 
 

@@ -1,4 +1,4 @@
-"""What the transformers of a row start from: nothing, a pre-training of some method, or a file of released weights."""
+"""Where the transformers of a row begin: from scratch, from a pre-training of some method, or from released weights."""
 
 from __future__ import annotations
 
@@ -11,93 +11,151 @@ import torch
 from torch import Tensor
 
 from harness.api import ClipShape, FewShotMethod, NotApplicable, Pretraining, Setup
+from harness.config.budgets import PretrainingBudget
 from harness.config.plugins.registry import check_settings, load_method, method_label, method_names, method_source
-from harness.config.settings import LONGER, SCRATCH, Row, Settings
+from harness.config.protocols import Protocol
+from harness.config.settings import Settings
+from harness.config.studies import OWN, PROLONGED, SCRATCH, Row
 from harness.data.task.task import Task
 from harness.encoders.build import transformer_spec
 from harness.encoders.initial_states import read_states
 from harness.encoders.weights import ARCHIVES
+from harness.runtime.digests import digest, file_sha256
 from harness.runtime.errors import HarnessError, nearest
-from harness.training.conditions import CODE, Regimen, digest, file_sha256
+from harness.training.conditions import Conditions, clip_conditions
 
 WEIGHTS = (".safetensors", *ARCHIVES)
 
 
 @dataclass(frozen=True)
-class Start:
-    """The start of a row's transformers, but for the seed.
-
-    Attributes:
-        name: as tables show it: scratch, longer, the method that is pre-trained, or the name of a file.
-        protocol: all that decides the state, but for the seed; None from scratch.
-        modalities: that it has a state for.
-        network: the network to pre-train, without values (on the meta device); None for a file, and from scratch.
-        make: its method, settings and setup.
-        role: of the classes that it is trained on.
-        settings: of the row.
-        seed: of the pre-training; None: the seed of the training that starts from it.
-        file: of released weights.
-    """
+class Scratch:
+    """Values drawn at random; ``prolonged`` where the warm start goes on for as long as a pre-training would."""
 
     name: str = SCRATCH
-    protocol: dict[str, Any] | None = None
     modalities: tuple[str, ...] = ()
-    network: Pretraining | None = field(default=None, compare=False)
-    make: tuple[type[FewShotMethod], dict[str, Any], Setup] | None = field(default=None, compare=False)
-    role: str = ""
-    settings: Settings | None = field(default=None, compare=False)
-    seed: int | None = None
-    file: Path | None = None
+    conditions: Conditions | None = None
 
-    def seed_for(self, seed: int) -> int:
-        """The seed of the pre-training from which a training with ``seed`` starts."""
-        return seed if self.seed is None else self.seed
 
-    def id(self, seed: int) -> str:
-        """Name of the pre-training's record and files; ends in a digest of all that decides its result."""
-        own = self.seed_for(seed)
-        return f"{self.name}-{'-'.join(self.modalities)}-s{own}-{digest([self.protocol, own])[:8]}"
+@dataclass(frozen=True)
+class ReleasedWeights:
+    """A file of released weights.
+
+    Attributes:
+        name: of the file, wherever it lies.
+        modalities: that it has a state for.
+        conditions: its content.
+    """
+
+    name: str
+    modalities: tuple[str, ...]
+    conditions: Conditions
+    path: Path
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pre-training on the clips of the training classes.
+
+    Attributes:
+        name: label of the method whose network is pre-trained.
+        modalities: that it has a state for.
+        conditions: all that decides what is learnt, but for the seed.
+        network: without values, on the meta device.
+        classes: role of the training classes.
+        settings: of the row: clips, store, budget.
+    """
+
+    name: str
+    modalities: tuple[str, ...]
+    conditions: Conditions
+    method: type[FewShotMethod] = field(compare=False)
+    method_settings: dict[str, Any] = field(compare=False)
+    setup: Setup = field(compare=False)
+    network: Pretraining = field(compare=False)
+    classes: str
+    settings: Settings = field(compare=False)
 
     @property
-    def in_protocol(self) -> dict[str, Any]:
-        """As it stands in the protocol of a training."""
-        if self.protocol is None:
-            return {}
-        return {"pretraining": self.protocol | {"seed": "the training's" if self.seed is None else self.seed}}
+    def budget(self) -> PretrainingBudget:
+        return self.settings.pretraining
 
-    def of(self, modality: str) -> dict[str, Any] | None:
-        """What decides the initial state of one modality's transformer, but for the seed; None from scratch."""
-        return self.in_protocol if modality in self.modalities else None
+    def seed_for(self, seed: int) -> int:
+        """The seed of the pre-training from which a training with ``seed`` begins."""
+        return seed if self.budget.seed is None else self.budget.seed
+
+    def id(self, seed: int) -> str:
+        """Name of its record and files; ends in a digest of everything that decides the result."""
+        own = self.seed_for(seed)
+        return f"{self.name}-{'-'.join(self.modalities)}-s{own}-{digest([self.conditions, own])[:8]}"
+
+    def build(self) -> Pretraining:
+        """A new network with values."""
+        network = self.method.pretraining(self.setup, **self.method_settings)
+        assert network is not None
+        return network
 
 
-def start_of(
-    task: Task, row: Row, settings: Settings, regimen: Regimen, common: dict[str, str], method_settings: dict[str, Any]
-) -> Start:
-    """The start that a row asks for.
+Initialisation = Scratch | ReleasedWeights | Pretrained
+
+
+def conditions_of(initialisation: Initialisation) -> Conditions | None:
+    """As they stand among the conditions of a training."""
+    if not isinstance(initialisation, Pretrained):
+        return initialisation.conditions
+    seed = initialisation.budget.seed
+    return initialisation.conditions | {"seed": "the training's" if seed is None else seed}
+
+
+def pretrains(method: type[FewShotMethod]) -> bool:
+    """Whether a method declares a pre-training, and so has transformers of its own."""
+    return method.pretraining.__func__ is not FewShotMethod.pretraining.__func__  # type: ignore[attr-defined]
+
+
+def require_modality(initialisation: Initialisation, modalities: tuple[str, ...]) -> None:
+    """Raises NotApplicable where an initialisation has no state for any modality of a row."""
+    if initialisation.conditions is not None and not set(initialisation.modalities) & set(modalities):
+        raise NotApplicable(f"{initialisation.name} was pre-trained on {' and '.join(initialisation.modalities)} only")
+
+
+def initialisation_of(
+    task: Task, row: Row, settings: Settings, protocol: Protocol, common: Conditions, method_settings: dict[str, Any]
+) -> Initialisation:
+    """The initialisation that a row asks for.
 
     Args:
+        settings: of the row.
+        common: see :func:`harness.training.conditions.common_conditions`.
         method_settings: of the row's method; they shape the pre-training where it is the method's own.
 
     Raises:
-        HarnessError: no such method or file, a method without a pre-training, or a row in which nothing would start
-            from it.
+        HarnessError: no such method or file, a method without a pre-training, or a row without a transformer.
     """
-    name = row.initialisation
-    where = f"row {row.method}"
-    if name == LONGER and not load_method(row.method).needs.outputs:
-        raise HarnessError("there is no shared encoder to train longer.", where=where)
-    if name in {SCRATCH, LONGER}:
-        return Start(name)
-    if settings.encoder == "default" and not pretrains(load_method(row.method)):
+    name, method, where = row.initialisation, load_method(row.method), f"row {row.method}"
+    if name == SCRATCH or (name == OWN and not pretrains(method)):
+        return Scratch()
+    if name == PROLONGED:
+        if not method.needs.outputs:
+            raise HarnessError("there is no shared encoder whose warm start could be prolonged.", where=where)
+        if settings.warm_start.objective == "none":
+            raise HarnessError("there is no warm start to prolong.", where=where, remedy="Set warm_start.objective.")
+        return Scratch(PROLONGED)
+    if settings.encoder == "default" and not pretrains(method):
         raise HarnessError(
-            f"nothing in this row would start from {name!r}.", where=where, remedy='Set encoder = "transformer".'
+            f"nothing in this row would begin from {name!r}.", where=where, remedy='Set encoder = "transformer".'
         )
     if name.endswith(WEIGHTS):
         path = Path(name).expanduser()
         states = released_states(path, tuple(task.store.sensors))
-        return Start(path.name, {"file": file_sha256(path)}, tuple(states), file=path)
+        return ReleasedWeights(path.name, tuple(states), {"file": file_sha256(path)}, path)
+    return _pretrained(task, row, settings, protocol, common, method_settings)
+
+
+def _pretrained(
+    task: Task, row: Row, settings: Settings, protocol: Protocol, common: Conditions, method_settings: dict[str, Any]
+) -> Initialisation:
+    name, where = (row.method if row.initialisation == OWN else row.initialisation), f"row {row.method}"
     if not name.endswith(".py") and name not in method_names():
-        remedy = nearest(name, [SCRATCH, LONGER, *method_names()])
+        remedy = nearest(name, [OWN, SCRATCH, PROLONGED, *method_names()])
         raise HarnessError(f"no initialisation {name!r}.", where=where, remedy=f"{remedy} Or a file of weights.")
     method = load_method(name)
     own = method_settings if name == row.method else check_settings(method, {}, where=f"{where}, initialisation {name}")
@@ -120,33 +178,24 @@ def start_of(
             remedy="Change the settings that it names; those of `transformer` hold for all rows.",
         ) from reason
     if network is None:
+        if row.initialisation == OWN:
+            return Scratch()
         raise HarnessError(
             f"{method_label(name)} has no pre-training with these settings.",
             where=where,
             remedy=f'Set initialisation = "{SCRATCH}".',
         )
-    protocol = {
-        "code": CODE,
-        "data": common["data"],
-        "split": common["split"],
-        "precision": common["precision"],
-        "classes": regimen.classes,
+    conditions = {
+        **{part: value for part, value in common.items() if part != "validation_suite"},
+        "classes": protocol.classes,
         "method": method_label(name),
         "source": method_source(name),
         "network": network.describe(),
-        "input": settings.input.model_dump(),
-        "store": settings.store.model_dump(),
-        "budget": settings.pretraining.model_dump(exclude={"seed", "picture", "looks"}),
+        **clip_conditions(settings),
+        "budget": settings.pretraining.model_dump(exclude={"seed", "picture", "checkpoints"}),
     }
-    return Start(
-        method_label(name),
-        protocol,
-        network.modalities,
-        network,
-        (method, own, setup),
-        regimen.classes,
-        settings,
-        settings.pretraining.seed,
+    return Pretrained(
+        method_label(name), network.modalities, conditions, method, own, setup, network, protocol.classes, settings
     )
 
 
@@ -158,17 +207,6 @@ def released_states(path: Path, sensors: tuple[str, ...]) -> dict[str, dict[str,
 @cache
 def _read(path: Path, sensors: tuple[str, ...], _modified: int) -> dict[str, dict[str, Tensor]]:
     return read_states(path, sensors)
-
-
-def pretrains(method: type[FewShotMethod]) -> bool:
-    """Whether a method declares a pre-training, and so has networks of its own that may start from one."""
-    return method.pretraining.__func__ is not FewShotMethod.pretraining.__func__  # type: ignore[attr-defined]
-
-
-def require_modality(start: Start, modalities: tuple[str, ...]) -> None:
-    """Raises NotApplicable where a start has nothing for the modalities of a row."""
-    if start.protocol is not None and not set(start.modalities) & set(modalities):
-        raise NotApplicable(f"the start {start.name} knows {' and '.join(start.modalities)} only")
 
 
 def clip_shape(settings: Settings) -> ClipShape:

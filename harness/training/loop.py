@@ -17,15 +17,17 @@ from harness.api import FewShotMethod
 from harness.config.budgets import Budget
 from harness.data.episodes.sampling import EpisodeSampler
 from harness.data.task.clip_source import ClipSource, LoadedClips
-from harness.encoders.build import seeded
 from harness.evaluation.features import FeatureTable
-from harness.runtime.device import Device
 from harness.runtime.errors import DivergedError
+from harness.runtime.seeding import seeded
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.checkpoint import load_state, save_state
 from harness.training.gradients import backward, backward_through_head
 from harness.training.optimiser import build_optimiser
 from harness.training.prefetch import ahead
+from harness.training.workspace import TrainingContext
+
+Source = ClipSource | FeatureTable
 
 
 @dataclass
@@ -33,13 +35,17 @@ class Trained:
     """What a training left behind.
 
     Attributes:
-        trace: (step, validation accuracy) of every look.
-        losses: (step, loss terms) at every look.
+        validations: (step, accuracy on the validation suite).
+        losses: (step, loss terms) at every validation.
         best_step: highest validation accuracy, ties to the earliest; the last step where there is no validation.
         best: state of the method at that step.
+        seconds: of training, those before it was cut off included.
+        waited: seconds of them in which there was no batch to train on.
+        clips: that passed forward and backward.
+        resumed: times that it was cut off and went on.
     """
 
-    trace: list[tuple[int, float]] = field(default_factory=list)
+    validations: list[tuple[int, float]] = field(default_factory=list)
     losses: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     best_step: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -49,113 +55,123 @@ class Trained:
     resumed: int = 0
 
     @property
+    def accuracy(self) -> float | None:
+        """Validation accuracy of the state that was kept."""
+        return dict(self.validations).get(self.best_step)
+
+    @property
     def rate(self) -> float:
         """Training clips per second."""
         return self.clips / self.seconds if self.seconds else 0.0
 
 
-Report = Callable[[int, dict[str, float]], None]
+@dataclass(frozen=True)
+class TrainingEpisodes:
+    """Training episodes and where their clips come from.
+
+    Attributes:
+        sampler: draws episodes by their number.
+        rows: store rows of the clips that the sampler indexes.
+        source: clips (the encoders are trained too) or features of frozen encoders (only the head is trained).
+    """
+
+    sampler: EpisodeSampler
+    rows: np.ndarray
+    source: Source
 
 
 def train(
     method: FewShotMethod,
     budget: Budget,
-    sampler: EpisodeSampler,
-    rows: np.ndarray,
-    *,
-    source: ClipSource | FeatureTable,
+    episodes: TrainingEpisodes,
+    context: TrainingContext,
     validate: Callable[[], float] | None,
-    device: Device,
-    seed: int,
-    state_file: Path,
-    report: Report,
 ) -> Trained:
     """Train ``method`` in place and leave it at the selected state.
 
     Args:
-        sampler, rows: training episodes and the store rows of their clips.
-        source: clips (the encoders are trained too) or features of frozen encoders (only the head is trained).
-        validate: accuracy on the validation suite, in evaluation mode; None keeps the last state (the paper suite).
-        seed: of this training; draws, augmentation and dropout of a step depend on (seed, step) alone, so a run that
-            was cut off continues from its last look to the same result.
-        state_file: where the state at every look is kept until the training is complete.
-        report: called with (step, scalars) at every look and every few steps.
+        validate: accuracy on the validation suite, in evaluation mode; None keeps the last state (the paper protocol).
+
+    Raises:
+        DivergedError: a loss or a score is not finite.
     """
+    device, watcher = context.device, context.watcher
     parameters = [p for p in method.parameters() if p.requires_grad]
     optimiser, schedule = build_optimiser(parameters, budget, device)
-    trained, first = _resume(method, optimiser, schedule, state_file)
-    looks = _looks(budget)
-    started = time.perf_counter()
+    trained, first = _resume(method, optimiser, schedule, context.state_file)
+    validated = validation_steps(budget.steps, budget.validations)
     wait = _Stopwatch()
+    started = time.perf_counter()
 
-    def count_time() -> None:
-        nonlocal started
-        now = time.perf_counter()
-        trained.seconds, started = trained.seconds + now - started, now
-        trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
-
-    for step, batch, clips in wait.over(ahead(_steps(sampler, rows, source, budget, seed, first, device))):
+    for step, batch, clips in wait.over(ahead(_steps(episodes, budget, context, first))):
         method.train()
         optimiser.zero_grad(set_to_none=True)
-        with seeded(seed, "dropout", step):
+        with seeded(context.seed, "dropout", step):
             if clips is not None:
-                terms = backward(method, clips.to(device.torch), batch, device, budget.micro_batch, (seed, step))
+                seed = (context.seed, step)
+                terms = backward(method, clips.to(device.torch), batch, device, budget.micro_batch, seed)
             else:
-                assert isinstance(source, FeatureTable)
-                encoded = source.gather(batch.rows, device.torch)
+                assert isinstance(episodes.source, FeatureTable)
+                encoded = episodes.source.gather(batch.rows, device.torch)
                 terms = backward_through_head(method, encoded, batch, device)
         if budget.clip:
             torch.nn.utils.clip_grad_norm_(parameters, budget.clip)
         optimiser.step()
         schedule.step()
         trained.clips += len(batch.rows)
-        done = step + 1
-        if done in looks:
-            scalars = {f"loss {name}": float(term) for name, term in terms.items()}
-            if not all(math.isfinite(value) for value in scalars.values()):
-                raise DivergedError(
-                    f"the loss is not finite at step {done}: {scalars}.", remedy="Lower the learning rate."
-                )
+        done, note = step + 1, ""
+        if done in validated:
+            scalars = _losses(terms, done)
             trained.losses.append((done, scalars))
             better = True
             if validate is not None:
                 accuracy = validate()
-                better = accuracy > max((value for _, value in trained.trace), default=-1.0)
-                trained.trace.append((done, accuracy))
-                scalars["validation accuracy"] = accuracy
+                better = accuracy > max((value for _, value in trained.validations), default=-1.0)
+                trained.validations.append((done, accuracy))
+                scalars = scalars | {"validation accuracy": accuracy}
+                note = f"validation {accuracy:.1%}"
             if better:
                 trained.best_step = done
                 trained.best = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
-            report(done, scalars)
+            context.log(done, scalars)
             if done < budget.steps:
-                count_time()
-                _save(state_file, done, method, optimiser, schedule, trained)
-        else:
-            report(done, {})
-    count_time()
+                now = time.perf_counter()
+                trained.seconds, started = trained.seconds + now - started, now
+                trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
+                _save(context.state_file, done, method, optimiser, schedule, trained)
+        watcher.advance(done, note=note)
+    trained.seconds += time.perf_counter() - started
+    trained.waited += wait.seconds
     method.load_state_dict(trained.best)
-    state_file.unlink(missing_ok=True)
+    context.state_file.unlink(missing_ok=True)
     return trained
 
 
+def validation_steps(steps: int, validations: int) -> set[int]:
+    """Steps after which there is a validation, evenly spaced, the last included."""
+    return {math.ceil(steps * (i + 1) / validations) for i in range(validations)}
+
+
+def _losses(terms: dict[str, Tensor], step: int) -> dict[str, float]:
+    """Loss terms as numbers; waits for the device.
+
+    Raises:
+        DivergedError: one is not finite.
+    """
+    scalars = {f"loss {name}": float(term) for name, term in terms.items()}
+    if not all(math.isfinite(value) for value in scalars.values()):
+        raise DivergedError(f"the loss is not finite at step {step}: {scalars}.", remedy="Lower the learning rate.")
+    return scalars
+
+
 def _steps(
-    sampler: EpisodeSampler,
-    rows: np.ndarray,
-    source: ClipSource | FeatureTable,
-    budget: Budget,
-    seed: int,
-    first: int,
-    device: Device,
+    episodes: TrainingEpisodes, budget: Budget, context: TrainingContext, first: int
 ) -> Iterator[tuple[int, EpisodeBatch, LoadedClips | None]]:
     """Everything a step needs but the model."""
+    source = episodes.source
     for step in range(first, budget.steps):
-        batch = episode_batch(sampler, rows, step, budget.episodes_per_step, device.torch)
-        yield step, batch, source.load(batch.rows, (seed, step)) if isinstance(source, ClipSource) else None
-
-
-def _looks(budget: Budget) -> set[int]:
-    """Steps after which validation is looked at, evenly spaced, the last included."""
-    return {math.ceil(budget.steps * (i + 1) / budget.looks) for i in range(budget.looks)}
+        batch = episode_batch(episodes.sampler, episodes.rows, step, budget.episodes_per_step, context.device.torch)
+        yield step, batch, source.load(batch.rows, (context.seed, step)) if isinstance(source, ClipSource) else None
 
 
 def _save(path: Path, step: int, method: FewShotMethod, optimiser: Any, schedule: Any, trained: Trained) -> None:
@@ -172,7 +188,7 @@ def _save(path: Path, step: int, method: FewShotMethod, optimiser: Any, schedule
 
 
 def _resume(method: FewShotMethod, optimiser: Any, schedule: Any, path: Path) -> tuple[Trained, int]:
-    """Continue from the last look of a run that was cut off, unless it was another: its learning rate tells."""
+    """Continue from the last saved state of a training that was cut off, unless it was another: its rate tells."""
     state = load_state(path)
     if state is None or state["schedule"]["base_lrs"] != schedule.base_lrs:
         return Trained(), 0
@@ -180,7 +196,7 @@ def _resume(method: FewShotMethod, optimiser: Any, schedule: Any, path: Path) ->
     optimiser.load_state_dict(state["optimiser"])
     schedule.load_state_dict(state["schedule"])
     trained = Trained(**state["trained"])
-    trained.trace = [(int(step), float(value)) for step, value in trained.trace]
+    trained.validations = [(int(step), float(value)) for step, value in trained.validations]
     trained.resumed += 1
     return trained, int(state["step"])
 

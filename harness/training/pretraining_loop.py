@@ -1,4 +1,4 @@
-"""The pre-training loop: single clips without labels, epoch after epoch, by AdamW under a cosine."""
+"""The pre-training loop: single clips without labels, epoch after epoch, by AdamW under a cosine schedule."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ from torch import Tensor
 from harness.api import Pretraining
 from harness.config.budgets import PretrainingBudget
 from harness.data.task.clip_source import ClipSource, LoadedClips
-from harness.encoders.build import seeded
-from harness.runtime.device import Device
 from harness.runtime.errors import DivergedError
-from harness.runtime.progress import Watcher
+from harness.runtime.seeding import seeded
 from harness.training.checkpoint import load_state, save_state
-from harness.training.episodic import Curves
-from harness.training.loop import Report
+from harness.training.loop import validation_steps
 from harness.training.optimiser import build_pretraining_optimiser
 from harness.training.prefetch import ahead
 from harness.training.pretraining_draws import mask_draws, rows_of_step
+from harness.training.workspace import TrainingContext
 
 
 @dataclass
-class Pretrained:
-    """What a pre-training left behind.
+class PretrainingProgress:
+    """How far a pre-training is, and what it left behind in the end.
 
     Attributes:
-        losses: at every look: its step, and the mean of each loss term over the steps since the look before.
+        losses: at every checkpoint: its step, and the mean of each loss term over the steps since the one before.
         seconds: of training, those before it was cut off included.
         waited: seconds of them in which there was no clip to train on.
         clips: that went through the network.
@@ -61,111 +59,86 @@ class Pretrained:
         """Share of the time in which there was no clip to train on."""
         return self.waited / self.seconds if self.seconds else 0.0
 
+    def note(self, steps: int) -> str:
+        """Speed, share of the time spent waiting for data, and the time that is left of so many steps."""
+        rate = f"{self.rate:,.{int(self.rate < 10)}f} clips/s"
+        note = f"{rate}, {self.waiting * 100:.0f} % waiting for data"
+        left = (steps - self.steps) * self.seconds / max(1, self.steps)
+        return f"{note}, {_duration(left)} left" if self.steps < steps else note
 
-def run_pretraining(
-    network: Pretraining,
-    budget: PretrainingBudget,
-    source: ClipSource,
-    rows: np.ndarray,
-    *,
-    device: Device,
-    seed: int,
-    state_file: Path,
-    title: str,
-    watcher: Watcher,
-    curves: Curves,
-) -> Pretrained:
-    """Pre-train ``network`` as :func:`pretrain` does, with progress and curves."""
-    steps = budget.steps(len(rows))
-    so_far = Pretrained()
-    watcher.begin(title, steps)
 
-    def report(step: int, scalars: dict[str, float]) -> None:
-        watcher.advance(step, note=progress_note(so_far, steps) if scalars else "")
-        if scalars:
-            curves(step, scalars | {"clips per second": so_far.rate, "waiting share": so_far.waiting})
+@dataclass(frozen=True)
+class PretrainingClips:
+    """Clips to learn from.
 
-    try:
-        return pretrain(
-            network, budget, source, rows,
-            device=device, seed=seed, state_file=state_file, report=report, so_far=so_far,
-        )  # fmt: skip
-    finally:
-        watcher.end()
+    Attributes:
+        source: what is read is augmented.
+        rows: store rows, each once in every epoch.
+    """
+
+    source: ClipSource
+    rows: np.ndarray
 
 
 def pretrain(
-    network: Pretraining,
-    budget: PretrainingBudget,
-    source: ClipSource,
-    rows: np.ndarray,
-    *,
-    device: Device,
-    seed: int,
-    state_file: Path,
-    report: Report,
-    so_far: Pretrained | None = None,
-) -> Pretrained:
+    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, context: TrainingContext
+) -> PretrainingProgress:
     """Train ``network`` in place, and leave it on the device at its last state.
 
-    Args:
-        source: of the clips; those that are read are augmented.
-        rows: store rows of the clips that it may see, each once in every epoch.
-        seed: clips, augmentation, masks and dropout of a step depend on (seed, step) alone, so a training that was cut
-            off continues from its last look to the same result.
-        state_file: where the state at every look is kept, the last included, until whoever called has kept the network.
-        report: called with (step, scalars) after every step; there are scalars at looks only, because reading them
-            makes the CPU wait for the device.
-        so_far: is kept up to date, for who follows the training, and returned.
+    The state is kept at every checkpoint, the last included, until whoever called has kept the network. Losses are read
+    at checkpoints only, because reading them makes the CPU wait for the device.
 
     Raises:
         DivergedError: a loss is not finite.
     """
+    context.watcher.begin(context.title, budget.steps(len(clips.rows)))
+    try:
+        return _pretrain(network, budget, clips, context)
+    finally:
+        context.watcher.end()
+
+
+def _pretrain(
+    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, context: TrainingContext
+) -> PretrainingProgress:
+    device, steps = context.device, budget.steps(len(clips.rows))
     network.to(device.torch).train()
-    steps = budget.steps(len(rows))
     optimiser, schedule = build_pretraining_optimiser(network, budget, steps, device)
     parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
-    identity = _identity(network, budget, rows, seed)
-    trained = Pretrained() if so_far is None else so_far
-    _resume(state_file, identity, parts, trained)
-    looks = {math.ceil(steps * (i + 1) / budget.looks) for i in range(budget.looks)}
+    identity = _identity(network, budget, clips.rows, context.seed)
+    progress = _resume(context.state_file, identity, parts)
+    checkpoints = validation_steps(steps, budget.checkpoints)
     totals: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device.torch))
-    batches = ahead(_batches(network, budget, source, rows, seed, range(trained.steps, steps)))
-    started = time.perf_counter() - trained.seconds
+    batches = ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps)))
+    started = time.perf_counter() - progress.seconds
 
-    for step in range(trained.steps, steps):
+    for step in range(progress.steps, steps):
         waiting = time.perf_counter()
         loaded, draws = next(batches)
-        trained.waited += time.perf_counter() - waiting
+        progress.waited += time.perf_counter() - waiting
 
-        clips, draws = loaded.to(device.torch), draws.to(device.torch, non_blocking=True)
-        with seeded(seed, "pretraining", step), device.autocast():
-            terms = {f"loss {name}": term.float() for name, term in network(clips, draws).items()}
+        batch, draws = loaded.to(device.torch), draws.to(device.torch, non_blocking=True)
+        with seeded(context.seed, "pretraining", step), device.autocast():
+            terms = {f"loss {name}": term.float() for name, term in network(batch, draws).items()}
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         if budget.clip:
             torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip)
-        learning_rate = float(schedule.get_last_lr()[0])
+        rate = float(schedule.get_last_lr()[0])
         optimiser.step()
         schedule.step()
 
         for name, term in terms.items():
             totals[name] += term.detach()
-        trained.steps, trained.clips = step + 1, trained.clips + budget.batch
-        means = _means(totals, trained) if trained.steps in looks else {}
-        trained.seconds = time.perf_counter() - started
-        report(trained.steps, means | {"learning rate": learning_rate} if means else {})
+        progress.steps, progress.clips = step + 1, progress.clips + budget.batch
+        means = _means(totals, progress) if progress.steps in checkpoints else {}
+        progress.seconds = time.perf_counter() - started
+        context.watcher.advance(progress.steps, note=progress.note(steps) if means else "")
         if means:
-            save_state(state_file, _state(identity, parts, trained))
-    return trained
-
-
-def progress_note(pretrained: Pretrained, steps: int) -> str:
-    """How fast it goes, whether reading holds it up, and how long it will take if it goes on so."""
-    rate = f"{pretrained.rate:,.{int(pretrained.rate < 10)}f} clips/s"
-    note = f"{rate}, {pretrained.waiting * 100:.0f} % waiting for data"
-    left = (steps - pretrained.steps) * pretrained.seconds / max(1, pretrained.steps)
-    return f"{note}, {_duration(left)} left" if pretrained.steps < steps else note
+            speed = {"clips per second": progress.rate, "waiting share": progress.waiting}
+            context.log(progress.steps, means | {"learning rate": rate} | speed)
+            save_state(context.state_file, _state(identity, parts, progress))
+    return progress
 
 
 def _duration(seconds: float) -> str:
@@ -175,24 +148,24 @@ def _duration(seconds: float) -> str:
 
 
 def _batches(
-    network: Pretraining, budget: PretrainingBudget, source: ClipSource, rows: np.ndarray, seed: int, steps: range
+    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, seed: int, steps: range
 ) -> Iterator[tuple[LoadedClips, Tensor]]:
     """Everything that a step needs but the network."""
     for step in steps:
-        chosen = rows_of_step(rows, budget.batch, seed, step)
-        yield source.load(chosen, (seed, step)), mask_draws((budget.batch, network.draws), seed, step)
+        chosen = rows_of_step(clips.rows, budget.batch, seed, step)
+        yield clips.source.load(chosen, (seed, step)), mask_draws((budget.batch, network.draws), seed, step)
 
 
-def _means(totals: dict[str, Tensor], trained: Pretrained) -> dict[str, float]:
-    """Note the mean of each term since the last look, and begin anew; waits for the device."""
-    since = trained.losses[-1][0] if trained.losses else 0
-    means = {name: float(total) / (trained.steps - since) for name, total in totals.items()}
+def _means(totals: dict[str, Tensor], progress: PretrainingProgress) -> dict[str, float]:
+    """Note the mean of each term since the last checkpoint, and begin anew; waits for the device."""
+    since = progress.losses[-1][0] if progress.losses else 0
+    means = {name: float(total) / (progress.steps - since) for name, total in totals.items()}
     if not all(math.isfinite(mean) for mean in means.values()):
         raise DivergedError(
-            f"the loss of the pre-training is not finite between steps {since} and {trained.steps}: {means}.",
-            remedy="Lower the learning rate of the pre-training, or cut its gradients (clip).",
+            f"the loss of the pre-training is not finite between steps {since} and {progress.steps}: {means}.",
+            remedy="Lower the learning rate of the pre-training, or clip its gradients.",
         )
-    trained.losses.append((trained.steps, means))
+    progress.losses.append((progress.steps, means))
     totals.clear()
     return means
 
@@ -203,16 +176,18 @@ def _identity(network: Pretraining, budget: PretrainingBudget, rows: np.ndarray,
     return json.dumps([network.describe(), budget.model_dump(exclude={"seed", "picture"}), clips, seed], sort_keys=True)
 
 
-def _state(identity: str, parts: dict[str, Any], trained: Pretrained) -> dict[str, Any]:
-    return {"identity": identity, "trained": vars(trained), **{name: part.state_dict() for name, part in parts.items()}}
+def _state(identity: str, parts: dict[str, Any], progress: PretrainingProgress) -> dict[str, Any]:
+    states = {name: part.state_dict() for name, part in parts.items()}
+    return {"identity": identity, "progress": vars(progress), **states}
 
 
-def _resume(path: Path, identity: str, parts: dict[str, Any], trained: Pretrained) -> None:
-    """Continue from the last look of a pre-training that was cut off, unless it was another."""
+def _resume(path: Path, identity: str, parts: dict[str, Any]) -> PretrainingProgress:
+    """Continue from the last checkpoint of a pre-training that was cut off, unless it was another."""
     state = load_state(path)
     if state is None or state.get("identity") != identity:
-        return
+        return PretrainingProgress()
     for name, part in parts.items():
         part.load_state_dict(state[name])
-    vars(trained).update(state["trained"])
-    trained.resumed += 1
+    progress = PretrainingProgress(**state["progress"])
+    progress.resumed += 1
+    return progress

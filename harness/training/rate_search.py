@@ -1,65 +1,75 @@
 """The search of a learning rate: each candidate trained in full with one seed, the best on validation kept.
 
-The same effort for every row of a table, and all of it in a record. The choice is made once for a row, on base and
-validation classes, and then holds for all its seeds and regimens. The trial that wins is the training of its seed and
+The same effort for every row of a study, and all of it in a record. The choice is made once for a row, on base and
+validation classes, and then holds for all its seeds and protocols. The trial that wins is the training of its seed and
 is not done a second time.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.api import FewShotMethod
-from harness.benchmark.plan import Job
-from harness.records import RecordFolder, SearchRecord, Trial
+from harness.records import SearchRecord, Trial
+from harness.runtime.digests import digest
 from harness.runtime.errors import DivergedError
 from harness.runtime.provenance import provenance
 from harness.training.checkpoint import load_weights, save_weights
-from harness.training.conditions import digest
+from harness.training.job import TrainingJob
 from harness.training.loop import Trained
-from harness.training.method_training import Own, Trainer
+from harness.training.method_training import MethodTraining, TrainedPart
+from harness.training.workspace import Workspace
 
 
-class RateSearch:
-    """Searches, each done once, and continued where it was cut off.
+def is_searched(workspace: Workspace, job: TrainingJob) -> bool:
+    """Whether nothing of the search for a job is left to do."""
+    if job.search is None:
+        return True
+    if not workspace.records.has(SearchRecord, job.search.row_id):
+        return False
+    return not _left(workspace.records.read(SearchRecord, job.search.row_id))
 
-    Args:
-        trainer: builds and trains a job's method.
-        records: where searches are recorded, trial by trial.
-        folder: of checkpoints; the best trial so far is kept there until the training of its seed takes it over.
-        force: do again what is recorded, once.
+
+def found_rate(workspace: Workspace, job: TrainingJob) -> SearchRecord | None:
+    """The finished search for a job; None where its learning rate is given.
+
+    Raises:
+        DivergedError: no candidate could be trained with.
     """
+    if job.search is None:
+        return None
+    record = workspace.records.read(SearchRecord, job.search.row_id)
+    if record.best is None:
+        reason = record.trials[0].failure or "no reason recorded"
+        raise DivergedError(f"every learning rate tried diverged; at {record.candidates[0]:g}: {reason}")
+    return record
 
-    def __init__(self, trainer: Trainer, records: RecordFolder, folder: Path, force: bool = False) -> None:
-        self.trainer, self.records, self.folder, self.force = trainer, records, folder, force
-        self._fresh: set[str] = set()
 
-    def done(self, job: Job) -> bool:
-        """Whether nothing of the search for a job is left to do."""
-        if job.search is None or not self.records.has(SearchRecord, job.search.row_id):
-            return job.search is None
-        return not self.force and not _left(self.records.read(SearchRecord, job.search.row_id))
+@dataclass(frozen=True)
+class RateSearch:
+    """Searches, each done once, and continued where it was cut off."""
 
-    def chosen(self, job: Job) -> SearchRecord | None:
-        """The finished search for a job; None where its learning rate is given.
+    training: MethodTraining
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.training.workspace
+
+    def run(self, job: TrainingJob) -> None:
+        """Try what is left of the candidates for a job that has a search.
 
         Raises:
-            DivergedError: no candidate could be trained with.
+            NotApplicable: the method cannot do what the row asks.
         """
-        if job.search is None:
-            return None
+        assert job.search is not None
         record = self._begun(job.search)
-        left = _left(record)
-        for rate in left:
+        for rate in _left(record):
             record = self._tried(job.search, record, rate)
-        if left and record.best is not None:
-            self.trainer.watcher.note(f"  learning rate {record.best.learning_rate:g} from now on")
-        if record.best is None:
-            reason = record.trials[0].failure or "no reason recorded"
-            raise DivergedError(f"every learning rate tried diverged; at {record.candidates[0]:g}: {reason}")
-        return record
+        if record.best is not None:
+            self.workspace.watcher.note(f"  learning rate {record.best.learning_rate:g} from now on")
 
-    def take(self, job: Job, record: SearchRecord, method: FewShotMethod) -> Trained | None:
+    def take(self, job: TrainingJob, record: SearchRecord, method: FewShotMethod) -> Trained | None:
         """The winning trial as the training of a job: loads its state into ``method``, which was just built.
 
         Returns:
@@ -68,69 +78,68 @@ class RateSearch:
         path = self._kept(record)
         if job.search is None or job.id != job.search.id or record.best is None or not path.is_file():
             return None
-        notes = load_weights(path, Own(method, job.regime))
-        return Trained(**notes, trace=record.best.trace)
+        notes = load_weights(path, TrainedPart(method, job))
+        return Trained(**notes, validations=record.best.validations)
 
-    def release(self, job: Job) -> None:
+    def release(self, job: TrainingJob) -> None:
         """Forget the state of the winning trial, once the training of its seed is kept elsewhere."""
         if job.search is not None and job.id == job.search.id:
             self._forget(job.search.row_id)
 
-    def _begun(self, job: Job) -> SearchRecord:
+    def _begun(self, job: TrainingJob) -> SearchRecord:
         """The search as it was left, or a new one."""
-        again = self.force and job.row_id not in self._fresh
-        self._fresh.add(job.row_id)
-        if again:
-            self._forget(job.row_id)
-        elif self.records.has(SearchRecord, job.row_id):
-            return self.records.read(SearchRecord, job.row_id)
+        if self.workspace.records.has(SearchRecord, job.row_id):
+            return self.workspace.records.read(SearchRecord, job.row_id)
         assert job.budget is not None
         return SearchRecord(
             id=job.row_id,
             method=job.label,
             method_source=job.method_source,
             modalities=job.row.modalities,
-            regime=job.regime,
+            training=job.training,
             method_settings=job.method_settings,
             seed=job.seed,
-            training_digest=digest(job.protocol),
+            conditions_digest=digest(job.conditions),
             candidates=job.budget.search,
             trials=[],
-            provenance=provenance(self.trainer.device.describe()),
+            provenance=provenance(self.workspace.device.describe()),
             volatile={"seconds": [], "resumed": []},
         )
 
-    def _tried(self, job: Job, record: SearchRecord, rate: float) -> SearchRecord:
+    def _tried(self, job: TrainingJob, record: SearchRecord, rate: float) -> SearchRecord:
         """The record with one more trial, written."""
         assert job.budget is not None
         number = len(record.trials) + 1
-        method, _ = self.trainer.build(job)
-        trained, state_file = Trained(), self.folder / f"search-{record.id}-{number}.state"
+        method, _ = self.training.build(job)
+        trained, weights = Trained(), self._path(record.id, number)
         try:
-            trained = self.trainer.train(
+            trained = self.training.train(
                 job,
                 method,
                 job.budget.at(rate),
-                state_file=state_file,
+                weights,
                 title=f"{job.title}, learning rate {rate:g}, {number} of {len(record.candidates)}",
-                name=f"search-{record.id}-{number}",
+                name=weights.stem,
             )
-            accuracy = max(value for _, value in trained.trace)
             trial = Trial(
-                learning_rate=rate, accuracy=accuracy, best_step=trained.best_step, trace=trained.trace, failure=None
+                learning_rate=rate,
+                accuracy=max(value for _, value in trained.validations),
+                best_step=trained.best_step,
+                validations=trained.validations,
+                failure=None,
             )
         except DivergedError as error:
-            state_file.unlink(missing_ok=True)
-            trial = Trial(learning_rate=rate, accuracy=None, best_step=None, trace=[], failure=error.problem)
+            weights.with_suffix(".state").unlink(missing_ok=True)
+            trial = Trial(learning_rate=rate, accuracy=None, best_step=None, validations=[], failure=error.problem)
         volatile = {
             "seconds": [*record.volatile["seconds"], round(trained.seconds, 2)],
             "resumed": [*record.volatile["resumed"], trained.resumed],
         }
         record = record.model_copy(update={"trials": [*record.trials, trial], "volatile": volatile})
         if record.best == trial:
-            notes = {name: value for name, value in vars(trained).items() if name not in ("best", "trace")}
-            save_weights(self._kept(record), Own(method, job.regime).state_dict(), notes)
-        self.records.write(record)
+            notes = {name: value for name, value in vars(trained).items() if name not in ("best", "validations")}
+            save_weights(self._kept(record), TrainedPart(method, job).state_dict(), notes)
+        self.workspace.records.write(record)
         if record.best == trial:  # it is recorded: what was the best before it is of no more use
             self._forget(record.id, but=self._kept(record))
         return record
@@ -138,11 +147,13 @@ class RateSearch:
     def _kept(self, record: SearchRecord) -> Path:
         """Where the state of the best trial so far is."""
         best = record.best
-        number = 0 if best is None else 1 + record.trials.index(best)
-        return self.folder / f"search-{record.id}-{number}.safetensors"
+        return self._path(record.id, 0 if best is None else 1 + record.trials.index(best))
+
+    def _path(self, identity: str, number: int) -> Path:
+        return self.workspace.weights("checkpoints", f"search-{identity}-{number}")
 
     def _forget(self, identity: str, but: Path | None = None) -> None:
-        for path in self.folder.glob(f"search-{identity}-*"):
+        for path in self._path(identity, 0).parent.glob(f"search-{identity}-*"):
             if path != but:
                 path.unlink()
 

@@ -1,4 +1,4 @@
-"""A picture of what a pre-trained network makes of what it cannot see: some clips as recorded, hidden and restored."""
+"""A picture of what a pre-trained network reconstructs: some clips as recorded, masked and reconstructed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Pretraining, Restored
+from harness.api import Pretraining, Reconstruction
 from harness.data.task.clip_source import ClipSource
 from harness.runtime.device import Device
 from harness.training.pretraining_draws import mask_draws
 
 _INK, _PALE, _SHADE, _AXES = "#222222", "#888888", "#e4e4e4", ("#c0392b", "#2471a3", "#7f8c2d")  # the last: x, y, z
-_HIDDEN = 0.78  # grey of hidden pixels
+_MASKED = 0.78  # grey of masked pixels
 _CLIPS, _CANDIDATES, _FRAMES = 3, 4, 4
 _COLUMN, _GAP, _LEFT, _TOP, _BOTTOM, _TRACE, _SPACE = 3.7, 0.2, 1.15, 0.95, 0.3, 0.72, 0.06  # inches
-_STRIPS = ("as recorded", "what the\nnetwork sees", "restored")
+_STRIPS = ("as recorded", "masked", "reconstructed")
 
 
-def draw_restoration(
+def draw_reconstruction(
     network: Pretraining,
     source: ClipSource,
     rows: np.ndarray,
@@ -34,7 +34,7 @@ def draw_restoration(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw up to three clips, seen by the fixed rule: frames and sensors as recorded, as hidden, and as restored.
+    """Draw up to three clips, unaugmented: frames and sensors as recorded, masked, and reconstructed.
 
     Args:
         network: is moved to the device.
@@ -43,7 +43,7 @@ def draw_restoration(
         out: the PNG to write.
         seed: decides the masks.
         title: what the network is, such as "mu_mae, seed 0".
-        note: a line under it, such as what of a hidden part is known and not predicted.
+        note: a line under it, such as what of a masked part is known and not predicted.
     """
     shown = _choose(source, rows)
     clips = source.load(shown).to(device.torch)
@@ -52,12 +52,14 @@ def draw_restoration(
     training = network.training
     network.eval()
     with torch.inference_mode(), device.autocast():
-        found = network.restore(clips, draws)
+        found = network.reconstruct(clips, draws)
     network.train(training)
-    restored = {name: Restored(*(part.float().cpu() for part in parts)) for name, parts in found.items()}
-    present = {name: clips.present[name].cpu() for name in restored}
+    reconstructed = {name: Reconstruction(*(part.float().cpu() for part in parts)) for name, parts in found.items()}
+    present = {name: clips.present[name].cpu() for name in reconstructed}
     names = [str(source.store.clips["clip"].iloc[row]) for row in shown]
-    figure = _figure(restored, present, names, f"{title}: hidden and restored ({_shares(restored, present)})", note)
+    figure = _figure(
+        reconstructed, present, names, f"{title}: masked and reconstructed ({_shares(reconstructed, present)})", note
+    )
     _write(figure, out)
 
 
@@ -70,24 +72,24 @@ def _choose(source: ClipSource, rows: np.ndarray) -> np.ndarray:
     return np.asarray(chosen)
 
 
-def _shares(restored: Mapping[str, Restored], present: Mapping[str, Tensor]) -> str:
-    """How much was hidden, of what there is."""
-    hidden: dict[str, list[Tensor]] = {}
-    for name, (_, masked, _) in restored.items():
-        of = hidden.setdefault("video" if name == "video" else "sensors", [])
+def _shares(reconstructed: Mapping[str, Reconstruction], present: Mapping[str, Tensor]) -> str:
+    """How much was masked, of what there is."""
+    parts: dict[str, list[Tensor]] = {}
+    for name, (_, masked, _) in reconstructed.items():
+        of = parts.setdefault("video" if name == "video" else "sensors", [])
         of.append(masked[present[name]].isnan().flatten().float())
-    found = {of: torch.cat(parts) for of, parts in hidden.items()}
+    found = {of: torch.cat(each) for of, each in parts.items()}
     return ", ".join(f"{float(part.mean()) * 100:.3g} % of the {of}" for of, part in found.items() if len(part))
 
 
 def _figure(
-    restored: Mapping[str, Restored], present: Mapping[str, Tensor], names: list[str], title: str, note: str
+    reconstructed: Mapping[str, Reconstruction], present: Mapping[str, Tensor], names: list[str], title: str, note: str
 ) -> Any:
     """A column for each clip; the video has three lines, a sensor one."""
     from matplotlib.figure import Figure
 
-    lines = [(label, "video", part) for part, label in enumerate(_STRIPS) if "video" in restored]
-    lines += [(name, name, 0) for name in restored if name != "video"]
+    lines = [(label, "video", part) for part, label in enumerate(_STRIPS) if "video" in reconstructed]
+    lines += [(name, name, 0) for name in reconstructed if name != "video"]
     heights = [_COLUMN / _FRAMES + _SPACE if modality == "video" else _TRACE for _, modality, _ in lines]
     top = _TOP + 0.2 * bool(note)
     width, height = max(7.5, _LEFT + len(names) * (_COLUMN + _GAP)), top + sum(heights) + _BOTTOM
@@ -104,7 +106,7 @@ def _figure(
             bottom = (height - top - sum(heights[: row + 1]) + _SPACE / 2) / height
             box = (left, bottom, _COLUMN / width, (heights[row] - _SPACE) / height)
             axes = figure.add_axes(box, xticks=[], yticks=[])
-            values = [value[column].numpy() for value in restored[modality]]
+            values = [value[column].numpy() for value in reconstructed[modality]]
             if not present[modality][column]:
                 axes.text(0.5, 0.5, "not recorded", size=8, color=_PALE, ha="center", va="center")
                 axes.set_frame_on(False)
@@ -118,9 +120,9 @@ def _figure(
 
 
 def _draw_strip(axes: Any, video: np.ndarray) -> None:
-    """Up to four frames of (T, 3, H, W), side by side; what is not a number is hidden."""
+    """Up to four frames of (T, 3, H, W), side by side; what is not a number is masked."""
     places = np.linspace(0, len(video) - 1, min(_FRAMES, len(video))).round().astype(int)
-    frames = np.where(np.isnan(video[places]), _HIDDEN, video[places].clip(0, 1)).transpose(0, 2, 3, 1)
+    frames = np.where(np.isnan(video[places]), _MASKED, video[places].clip(0, 1)).transpose(0, 2, 3, 1)
     for k, frame in enumerate(frames):
         box = (k + 0.01, k + 0.99, 0.01, 0.99)
         axes.imshow(frame, extent=box, interpolation="antialiased", aspect="auto")
@@ -128,18 +130,18 @@ def _draw_strip(axes: Any, video: np.ndarray) -> None:
     axes.set_frame_on(False)
 
 
-def _draw_trace(axes: Any, original: np.ndarray, masked: np.ndarray, restored: np.ndarray) -> None:
-    """One sensor, (L, 3): where it was hidden, a thick line from the last sample that was seen to the next."""
-    hidden = np.isnan(masked).any(axis=1)
-    padded = np.pad(hidden, 1)
-    near = (padded[:-2] | hidden | padded[2:])[:, None]
+def _draw_trace(axes: Any, original: np.ndarray, masked: np.ndarray, reconstructed: np.ndarray) -> None:
+    """One sensor, (L, 3): where it was masked, a thick line from the last visible sample to the next."""
+    masked = np.isnan(masked).any(axis=1)
+    padded = np.pad(masked, 1)
+    near = (padded[:-2] | masked | padded[2:])[:, None]
     for start, end in np.flatnonzero(np.diff(padded.astype(int))).reshape(-1, 2):
         axes.axvspan(start, end, color=_SHADE, linewidth=0)
-    places = np.arange(len(hidden)) + 0.5
+    places = np.arange(len(masked)) + 0.5
     for k, colour in enumerate(_AXES):
-        axes.plot(places, np.where(near, restored, np.nan)[:, k], color=colour, linewidth=2.2, alpha=0.55)
+        axes.plot(places, np.where(near, reconstructed, np.nan)[:, k], color=colour, linewidth=2.2, alpha=0.55)
         axes.plot(places, original[:, k], color=colour, linewidth=0.7)
-    axes.set(xlim=(0, len(hidden)))
+    axes.set(xlim=(0, len(masked)))
     axes.margins(y=0.1)
     for spine in axes.spines.values():
         spine.set(color=_PALE, linewidth=0.5)
@@ -149,10 +151,10 @@ def _draw_key(figure: Any, sensors: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    keys: list[Any] = [Patch(color=str(_HIDDEN), label="hidden from the network")]
+    keys: list[Any] = [Patch(color=str(_MASKED), label="masked")]
     if sensors:
         keys += [Line2D([], [], color=_INK, linewidth=0.7, label="as recorded")]
-        keys += [Line2D([], [], color=_INK, linewidth=2.2, alpha=0.55, label="restored")]
+        keys += [Line2D([], [], color=_INK, linewidth=2.2, alpha=0.55, label="reconstructed")]
         keys += [Line2D([], [], color=colour, label=axis) for axis, colour in zip("xyz", _AXES, strict=True)]
     width, height = figure.get_size_inches()
     figure.legend(

@@ -9,7 +9,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from harness.api import Clips, LossTerms, Pretraining, Restored, Setup
+from harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup
 from harness.encoders.multimodal import by_modality
 from harness.encoders.sizes import SIZES
 from harness.encoders.tokens import Layout, chosen
@@ -77,7 +77,7 @@ class MaskedAutoencoding(Pretraining):
         return by_modality(self.autoencoder.encoder.state_dict())
 
     @torch.no_grad()
-    def restore(self, clips: Clips, draws: Tensor) -> dict[str, Restored]:
+    def reconstruct(self, clips: Clips, draws: Tensor) -> dict[str, Reconstruction]:
         splits = self.masking(draws)
         made = self.autoencoder(clips, splits)
         found = {}
@@ -88,11 +88,11 @@ class MaskedAutoencoding(Pretraining):
             order = torch.cat([visible, masked], dim=1).argsort(dim=1)
             whole = chosen(torch.cat([known, shown.to(known)], dim=1), order)
             mask = splits[name].mask(pieces.shape[1]).unsqueeze(-1).expand_as(pieces)
-            found[name] = self._restored(name, clips, whole, mask)
+            found[name] = self._reconstruction(name, clips, whole, mask)
         return found
 
-    def _restored(self, name: str, clips: Clips, pieces: Tensor, mask: Tensor) -> Restored:
-        """One modality put together again; ``pieces`` and ``mask``, true where hidden, are (B, n, values)."""
+    def _reconstruction(self, name: str, clips: Clips, pieces: Tensor, mask: Tensor) -> Reconstruction:
+        """One modality put together again; ``pieces`` and ``mask``, true where masked, are (B, n, values)."""
         shown, hidden = joined(self.layout, name, pieces), joined(self.layout, name, mask)
         if name != "video":
             original = clips.sensors[name]
@@ -102,7 +102,7 @@ class MaskedAutoencoding(Pretraining):
             if self.layout.background == "subtract":
                 shown = shown + original.mean(dim=1, keepdim=True)
             shown = shown.clamp(0, 1)
-        return Restored(original, original.masked_fill(hidden, torch.nan), torch.where(hidden, shown, original))
+        return Reconstruction(original, original.masked_fill(hidden, torch.nan), torch.where(hidden, shown, original))
 
 
 def joined(layout: Layout, modality: str, pieces: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from baselines.videomae import VideoMAE
 from harness.api import NotApplicable
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from tests.helpers.mu_mae_methods import States, clips, episodes, learns, scores, setup, states
 
 VIDEO = ("video",)

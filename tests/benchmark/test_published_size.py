@@ -12,8 +12,11 @@ import torch
 
 from harness.api import Clips, Encoder, FewShotMethod, Setup, Targets
 from harness.config.plugins.registry import check_settings, load_method
-from harness.config.settings import Row, Settings, load_settings
-from harness.encoders.build import build_encoder, clips_like, seeded, transformer_spec
+from harness.config.studies import Row
+from harness.config.settings import Settings
+from harness.config.presets import load_settings
+from harness.encoders.build import build_encoder, clips_like, transformer_spec
+from harness.runtime.seeding import seeded
 from harness.training.batches import EpisodeBatch
 from harness.training.gradients import backward
 from harness.training.initialisation import clip_shape, pretrains

@@ -15,7 +15,8 @@ from torch import Tensor
 from baselines.trx import TRX
 from harness.api import Encoder, FewShotMethod, Setup
 from harness.config.plugins.registry import check_settings, load_method
-from harness.config.settings import Row, load_settings
+from harness.config.studies import Row
+from harness.config.presets import load_settings
 from harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
 from harness.encoders.build import build_encoder, output_shapes
 from harness.evaluation import scoring as score_module

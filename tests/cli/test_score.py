@@ -18,7 +18,7 @@ from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecor
 from harness.report import read_report
 from harness.report.tables import SuiteTable
 from harness.runtime.errors import HarnessError
-from harness.training.conditions import evaluation_digest
+from harness.evaluation.metrics import evaluation_digest
 from tests.helpers.retold import retell
 from tests.helpers.scored_runs import EPISODES, csv, lines, make_run, oneshot, refused, right, said
 from tests.helpers.small_runs import DATA, add, answers, table

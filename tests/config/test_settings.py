@@ -9,17 +9,13 @@ from typing import Any
 import pytest
 
 from harness.config.budgets import Budget
-from harness.config.settings import PRESETS, Row, Settings, load_settings, parse_settings
+from harness.config.presets import PRESETS, load_settings, parse_settings
+from harness.config.studies import Row
+from harness.config.settings import Settings
 from harness.runtime.errors import HarnessError
-from harness.training.conditions import (
-    HEADLINE_REGIMEN,
-    PAPER_REGIMEN,
-    digest,
-    evaluation_digest,
-    regimen_of,
-    training_protocol,
-    weights_of,
-)
+from harness.training.conditions import HEADLINE_REGIMEN, PAPER_REGIMEN, regimen_of, training_protocol, weights_of
+from harness.runtime.digests import digest
+from harness.evaluation.metrics import evaluation_digest
 from harness.training.optimiser import rate
 
 ROW = Row(method="protonet", modalities=("video",))

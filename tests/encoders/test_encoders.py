@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from harness.api import Clips, Encoder
-from harness.encoders.build import build_encoder, seeded, state_digest
+from harness.encoders.build import build_encoder, state_digest
+from harness.runtime.seeding import seeded
 from harness.encoders.pooling import segment_mean
 from harness.encoders.sensors import SensorEncoder
 from harness.runtime.errors import HarnessError

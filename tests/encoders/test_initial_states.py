@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.api import Clips, TransformerSpec
 from harness.config.specs import VideoEncoderSpec
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from harness.encoders.initial_states import SENSORS, read_states, start_from
 from harness.encoders.multimodal import MultimodalEncoder, by_modality
 from harness.encoders.sensor_transformer import SensorTransformer

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.api import Clips
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from harness.encoders.multimodal import MultimodalEncoder
 from harness.encoders.sensor_transformer import SensorTransformer
 from harness.encoders.sizes import Size

@@ -13,7 +13,8 @@ from harness.benchmark.conformance.checks import check_method
 from harness.config.plugins.registry import load_method
 from harness.config.settings import Settings
 from harness.config.specs import VideoEncoderSpec
-from harness.encoders.build import build_encoder, seeded, state_digest
+from harness.encoders.build import build_encoder, state_digest
+from harness.runtime.seeding import seeded
 from harness.encoders.initial_states import start_from
 from harness.encoders.multimodal import MultimodalEncoder, by_modality
 from harness.encoders.sensor_transformer import SensorTransformer

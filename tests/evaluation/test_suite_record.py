@@ -14,7 +14,7 @@ from harness.data.task.task import Task
 from harness.evaluation.suite_record import episodes_of, record_suite
 from harness.records import Episodes, RecordFolder, SuiteRecord
 from harness.runtime.errors import HarnessError
-from harness.training.conditions import evaluation_digest
+from harness.evaluation.metrics import evaluation_digest
 from tests.helpers.toys import toy_store, toy_task
 
 ABSENT, DEAF = 7, 12  # places in the suite's clip list: without video, and without accelerometer

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.api import Clips, ClipShape, Features, FewShotMethod, Setup, Targets
 from harness.benchmark.conformance.bench import BASE_CLASSES, SENSORS, TRANSFORMER, WAY, Bench, TinyEncoder
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from methods.mu_mae.method import MuMAE
 from methods.mu_mae.pretraining import MaskedAutoencoding
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harness.api import Clips, LossTerms, Pretraining, Restored, Setup, TransformerSpec
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from harness.training.initialisation import clip_shape
 from methods.mu_mae.pretraining import MaskedAutoencoding
 

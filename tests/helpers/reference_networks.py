@@ -9,7 +9,7 @@ import torch
 
 from harness.api import Clips
 from harness.config.specs import VideoEncoderSpec
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from harness.encoders.video import VideoEncoder
 
 SENSORS = ("acc", "gyro")

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Targets
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
-from harness.encoders.build import build_encoder, seeded
+from harness.encoders.build import build_encoder
+from harness.runtime.seeding import seeded
 from harness.encoders.fusion import Fusion
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.gradients import backward

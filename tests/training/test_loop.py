@@ -16,7 +16,8 @@ from harness.api import Features, FewShotMethod, Setup
 from harness.config.budgets import Budget
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
-from harness.encoders.build import build_encoder, seeded, state_digest
+from harness.encoders.build import build_encoder, state_digest
+from harness.runtime.seeding import seeded
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.runtime.errors import HarnessError
 from harness.training.conditions import HEADLINE_REGIMEN, PAPER_REGIMEN, Regimen

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.api import Clips, ClipShape, Encoder, Features, FewShotMethod, Film, Setup, TransformerSpec
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 
 SENSORS = ("acc", "gyro")
 WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused

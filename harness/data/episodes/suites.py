@@ -30,6 +30,11 @@ SUITES = {
 HEADLINE = "test"
 
 
+def novel_suites() -> list[str]:
+    """Suites of novel classes."""
+    return [spec.name for spec in SUITES.values() if spec.role == "novel"]
+
+
 def train_spec(seed: int, way: int, shot: int, queries: int, role: str = "base") -> SuiteSpec:
     """Training episodes: endless, drawn by counter from (training seed, episode number)."""
     return SuiteSpec("train", role, 0, way=way, shot=shot, queries=queries, seed=seed)

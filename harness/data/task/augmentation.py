@@ -53,7 +53,7 @@ class Views:
 
 
 @torch.no_grad()
-def look(squares: Tensor, views: Views, size: int) -> Tensor:
+def augmented(squares: Tensor, views: Views, size: int) -> Tensor:
     """The view of every clip, computed where its frames are.
 
     Args:

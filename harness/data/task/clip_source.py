@@ -19,7 +19,7 @@ from torch import Tensor
 from harness.api import Clips
 from harness.config.specs import InputSpec
 from harness.data.store import Store
-from harness.data.task.augmentation import Views, look
+from harness.data.task.augmentation import Views, augmented
 
 GRAVITY = 9.80665
 SCALE_OF_UNIT = {
@@ -64,7 +64,7 @@ class LoadedClips:
     def to(self, device: torch.device | str) -> Clips:
         """The clips on a device, which computes their views."""
         clips = Clips(self.squares, self.sensors, self.sensor_mask, self.present).to(device)
-        return clips if clips.video is None else replace(clips, video=look(clips.video, self.views, self.size))
+        return clips if clips.video is None else replace(clips, video=augmented(clips.video, self.views, self.size))
 
 
 class ClipSource:
@@ -75,13 +75,13 @@ class ClipSource:
         spec: what the encoders see.
         modalities: what to load; the other modality is neither read nor passed on.
         threads: for decoding packed frames.
-        removed: "video", "sensors" or a sensor that no clip has, as if it had not been recorded; empty for none.
+        without: "video", "sensors" or a sensor that no clip has, as if it had not been recorded; empty for none.
     """
 
     def __init__(
-        self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4, removed: str = ""
+        self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4, without: str = ""
     ) -> None:
-        self.store, self.spec, self.modalities, self.removed = store, spec, modalities, removed
+        self.store, self.spec, self.modalities, self.without = store, spec, modalities, without
         self._side = store.spec.short_side
         self._units = {sensor["name"]: sensor["unit"] for sensor in store.manifest["sensors"]}
         self._angular = {sensor["name"] for sensor in store.manifest["sensors"] if sensor["angular"]}
@@ -106,13 +106,13 @@ class ClipSource:
             reading = [self._threads.submit(self._square, *task) for task in tasks]
             squares = torch.stack([task.result() for task in reading])
             present["video"] = torch.from_numpy(self.store.clips["video"].to_numpy(bool)[rows])
-            if self.removed == "video":
+            if self.without == "video":
                 squares, present["video"] = torch.zeros_like(squares), torch.zeros_like(present["video"])
         if "sensors" in self.modalities:
             performance = self.store.performance[rows]
             for name in self.store.sensors:
                 values, measured = self._sensor(name, performance, start, share)
-                if self.removed in ("sensors", name):
+                if self.without in ("sensors", name):
                     values, measured = np.zeros_like(values), np.zeros_like(measured)
                 sensors[name], masks[name] = torch.from_numpy(values), torch.from_numpy(measured)
                 present[name] = masks[name].any(dim=1)

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.report import words
-from harness.report.charts import looks
 from harness.report.charts.axes import below, beside
 from harness.report.charts.canvas import Canvas
 from harness.report.charts.figure import Figure, Panel
+from harness.report.charts.row_style import mark
 from harness.report.charts.scale import Scale, around, decades, ticks
-from harness.report.columns import accuracy
-from harness.report.rows import Row
-from harness.report.tables import SuiteTable
+from harness.report.formats import MISSING, accuracy_text, compact
+from harness.report.results.rankings import Row
+from harness.report.results.report import StudySuite
 
 WIDTH, HEIGHT = 344, 268
 LEFT, TOP, BOTTOM = 30, 40, 222
 COSTS: dict[str, Callable[[Row], int | None]] = {
-    "parameters": lambda row: row.training.parameters.get("total"),
-    "operations for one clip": lambda row: row.metrics.cost.clip if row.metrics.cost else None,
+    "parameters": lambda row: row.measured.training.parameters.get("total"),
+    "operations for one clip": lambda row: found.clip if (found := row.measured.metrics.operations) else None,
 }
 
 
-def cost(table: SuiteTable) -> Figure | None:
+def cost(results: StudySuite) -> Figure | None:
     """A panel for each kind of cost that is recorded; None without any trained row."""
-    named = {name: row for row, name in zip(table.rows, table.names, strict=True) if row.trained and row.scored}
+    named = {row.name: row for row in results.rows if row.measured.trained and row.measured.episodes}
     ends = [end for row in named.values() for end in (row.interval.low, row.interval.high, row.interval.mean)]
     if not named:
         return None
-    y = Scale(*around([*ends, table.chance]), BOTTOM, TOP)
+    y = Scale(*around([*ends, results.suite.chance]), BOTTOM, TOP)
     costs = {what: {name: cost for name, row in named.items() if (cost := value(row))} for what, value in COSTS.items()}
     costs = {what: known for what, known in costs.items() if known}
     if not costs:
@@ -37,20 +36,17 @@ def cost(table: SuiteTable) -> Figure | None:
         name="cost",
         title="Accuracy against cost",
         notes=(
-            "Vertical: 95 % interval. Circle: sees video; square: sensors; diamond: both. Dashed: chance. Filled: no "
-            "row at the same or a lower cost has a higher accuracy (of the means; the intervals may overlap). "
-            "Parameters: all of them, trained or not. Operations: a multiplication and its addition count as two. Rows "
-            "without a recorded cost are left out.",
-            *(f"Filled, by {what}: {_front(known, named)}." for what, known in costs.items()),
+            "Vertical: 95 % interval. Circle: video; square: sensors; diamond: both. Dashed: chance. Filled: no row at "
+            "the same or a lower cost has a higher mean. A multiplication with its addition counts as two operations.",
         ),
-        panels=tuple(_panel(what, known, named, y, table.chance) for what, known in costs.items()),
-        header=("row", "sees", "accuracy, % [95 %]", *COSTS),
+        panels=tuple(_panel(what, known, named, y, results.suite.chance) for what, known in costs.items()),
+        header=("row", "modalities", "accuracy, % [95 %]", *COSTS),
         cells=tuple(
             (
                 name,
-                looks.seen(row),
-                accuracy(row),
-                *(words.MISSING if not (found := value(row)) else f"{found:,}" for value in COSTS.values()),
+                row.measured.modality,
+                _accuracy(row),
+                *(MISSING if not (found := value(row)) else f"{found:,}" for value in COSTS.values()),
             )
             for name, row in named.items()
         ),
@@ -73,7 +69,7 @@ def _front(known: dict[str, int], named: dict[str, Row]) -> str:
     """The rows that nothing cheaper beats, from the cheapest."""
     good = _good(known, named)
     front = sorted((cost, name) for name, cost in known.items() if good[name])
-    return "; ".join(f"{name} ({words.compact(cost)}, {accuracy(named[name])} %)" for cost, name in front)
+    return "; ".join(f"{name} ({compact(cost)}, {_accuracy(named[name])} %)" for cost, name in front)
 
 
 def _panel(what: str, known: dict[str, int], named: dict[str, Row], y: Scale, chance: float) -> Panel:
@@ -86,9 +82,9 @@ def _panel(what: str, known: dict[str, int], named: dict[str, Row], y: Scale, ch
     good = _good(known, named)
     for name in sorted(known, key=good.__getitem__):  # the filled ones on top
         row, at = named[name], x(known[name])
-        shape, colour = looks.mark(row)
+        shape, colour = mark(row)
         canvas.line(at, y(row.interval.low), at, y(row.interval.high), colour)
-        tip = f"{name}: {accuracy(row)} %, {words.compact(known[name])}"
+        tip = f"{name}: {_accuracy(row)} %, {compact(known[name])}"
         canvas.mark(shape, at, y(row.interval.mean), f"{colour}-mark" if good[name] else f"{colour} hollow", 4, tip)
     _legend(canvas, [named[name] for name in known])
     return Panel(
@@ -100,13 +96,17 @@ def _panel(what: str, known: dict[str, int], named: dict[str, Row], y: Scale, ch
     )
 
 
+def _accuracy(row: Row) -> str:
+    return accuracy_text(row.interval, row.measured.decimals)
+
+
 def _power(value: float) -> str:
-    return words.compact(int(value)).replace(".0", "")
+    return compact(int(value)).replace(".0", "")
 
 
 def _legend(canvas: Canvas, rows: Sequence[Row]) -> None:
     x = float(LEFT + 8)
-    for name, (shape, colour) in dict.fromkeys((looks.seen(row), looks.mark(row)) for row in rows):
+    for name, (shape, colour) in dict.fromkeys((row.measured.modality, mark(row)) for row in rows):
         canvas.mark(shape, x, 10, f"{colour}-mark")
         canvas.text(x + 9, 14, name)
         x += 28 + 7 * len(name)

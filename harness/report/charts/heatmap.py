@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from harness.report import words
 from harness.report.charts.canvas import LETTER, SIZE, Canvas, cut
 from harness.report.charts.figure import Panel
 from harness.report.charts.palette import STEPS, step
+from harness.report.formats import MISSING, percent
 
 CELL, LABEL, LINE, PAD = 38, 160, 12, 7  # a row is as high as its label's lines, and a little more
 SMALL = 10  # size of labels and of the names of columns
@@ -69,10 +69,10 @@ def _row(canvas: Canvas, line: Line, top: float, high: float) -> None:
         x = LABEL + CELL * place
         middle, base = x + (CELL - 1) / 2, top + high / 2 + 3.5
         if share is None:
-            canvas.text(middle, base, words.MISSING, "soft", "middle")
+            canvas.text(middle, base, MISSING, "soft", "middle")
             continue
         canvas.box(x, top, CELL - 1, high - 1, f"h{step(share)}")
-        canvas.text(middle, base, words.percent(share, line.places), f"t{step(share)}", "middle")
+        canvas.text(middle, base, percent(share, line.places), f"t{step(share)}", "middle")
     if line.marked is not None:
         canvas.box(LABEL + CELL * line.marked + 0.5, top + 0.5, CELL - 2, high - 2, "line")
 

@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
-from harness.report import words
-from harness.report.charts import looks
 from harness.report.charts.figure import Figure
 from harness.report.charts.heatmap import Line, heat_map
-from harness.report.tables import SuiteTable
+from harness.report.formats import percent
+from harness.report.results.report import StudySuite
 
 
-def per_class(table: SuiteTable) -> Figure | None:
+def per_class(results: StudySuite) -> Figure | None:
     """A heat map of rows by classes; None where nothing was scored."""
+    classes = results.suite.record.classes
     lines: list[Line] = []
-    for section in table.sections:
-        rows = [row for row in section.rows if row.scored]
-        lines += [Line(section.heading)] if rows else []
-        lines += [Line(looks.label(section, row), row.per_class, row.class_decimals) for row in rows]
+    for modality, ranking in results.rankings.items():
+        rows = [row for row in ranking.rows if row.measured.episodes]
+        lines += [Line(modality)] if rows else []
+        lines += [Line(row.label, row.measured.per_class, row.measured.class_decimals) for row in rows]
     if not lines:
         return None
     cells = [
-        (name, *(words.percent(share, row.class_decimals) for share in row.per_class))
-        for row, name in zip(table.rows, table.names, strict=True)
-        if row.scored
+        (row.name, *(percent(share, row.measured.class_decimals) for share in row.measured.per_class))
+        for row in results.rows
+        if row.measured.episodes
     ]
     return Figure(
         name="classes",
         title="Accuracy by class, %",
         notes=(
-            "Mean over seeds, of the queries of a class. The digits shown follow the standard error of the class that "
-            "is least certain, its queries taken as independent; no interval of the table speaks for other classes.",
+            "Mean over seeds, of the queries of a class. Digits follow the standard error of the least certain class, "
+            "its queries taken as independent. No interval speaks for other classes.",
         ),
         panels=(
             heat_map(
-                table.classes,
+                classes,
                 lines,
-                f"{len(cells)} rows by {len(table.classes)} classes: {', '.join(table.classes)}. {_extremes(table)}",
+                f"{len(cells)} rows by {len(classes)} classes: {', '.join(classes)}. {_extremes(results)}",
             ),
         ),
-        header=("row", *table.classes),
+        header=("row", *classes),
         cells=tuple(cells),
         wide=True,
     )
 
 
-def _extremes(table: SuiteTable) -> str:
-    """The hardest and the easiest class of the best row, in words."""
-    best = table.best
+def _extremes(results: StudySuite) -> str:
+    """The hardest and the easiest class of the best row, in formats."""
+    best = results.best
     if best is None:
         return ""
-    worst, easiest = best.extreme_class(False), best.extreme_class(True)
+    worst, easiest = best.measured.extreme_class(False), best.measured.extreme_class(True)
     if worst is None or easiest is None:
         return ""
     return (
-        f"{best.name} is worst on {worst[0]} ({words.percent(worst[1], 0)} %) and best on {easiest[0]} "
-        f"({words.percent(easiest[1], 0)} %)."
+        f"{best.name} is worst on {worst[0]} ({percent(worst[1], 0)} %) and best on {easiest[0]} "
+        f"({percent(easiest[1], 0)} %)."
     )

@@ -1,18 +1,18 @@
 """Intervals and comparisons for accuracies over fixed episodes: pure functions on arrays, no torch.
 
-Every interval covers what its estimand says. Closed: this model, these clips, all episodes that could be drawn. Open:
-new performances, or new subjects, of the same classes. With several training seeds, training again as well. None says
-anything about new classes.
+Every interval covers what its estimand says: this model on these clips and all episodes that could be drawn from them;
+new performances of the same classes; or new subjects of the same classes. With several training seeds it covers
+training again as well. None says anything about new classes.
 """
 
 from harness.report.statistics.analysis import Analysis
-from harness.report.statistics.closed import closed_estimate, episode_interval
 from harness.report.statistics.clusters import Identities, Slots
 from harness.report.statistics.comparisons import Comparisons, Paired, holm, simultaneous_level
 from harness.report.statistics.family import Family, analyse, compare, compare_all
 from harness.report.statistics.interval import Estimate, Interval
 from harness.report.statistics.seeds import over_seeds, seeds_interval
 from harness.report.statistics.signflips import SignFlips, sign_flips
+from harness.report.statistics.these_clips import clips_estimate, episode_interval
 
 __all__ = [
     "Analysis",
@@ -25,7 +25,7 @@ __all__ = [
     "SignFlips",
     "Slots",
     "analyse",
-    "closed_estimate",
+    "clips_estimate",
     "compare",
     "compare_all",
     "episode_interval",

@@ -1,4 +1,4 @@
-"""Everything that is said of one mean: closed, open by performance and by subject, and the headline, over seeds."""
+"""All intervals of one mean: for these clips, for new performances and for new subjects, and the headline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Analysis:
     """One mean, with its error under every estimand. None of them speaks for new classes.
 
     Attributes:
-        closed: these clips, all episodes that could be drawn from them.
+        clips: these clips, all episodes that could be drawn from them (Monte Carlo error).
         performances: new performances of the same classes (infinitesimal jackknife).
         subjects: new subjects of the same classes (infinitesimal jackknife).
         deletion: new subjects, by leaving out one at a time; beside the other, never in the headline.
@@ -21,7 +21,7 @@ class Analysis:
         bounds: the least and the greatest possible mean.
     """
 
-    closed: Estimate
+    clips: Estimate
     performances: Estimate
     subjects: Estimate
     deletion: Estimate
@@ -29,10 +29,10 @@ class Analysis:
     bounds: tuple[float, float] = SHARE
 
     def headline(self, level: float = 0.95) -> Estimate:
-        """The wider of the two open estimates at this level; not available where neither is.
+        """The wider of the estimates for performances and for subjects; not available where neither is.
 
-        Where seeds decide, the larger open error has more degrees of freedom (Satterthwaite) and its interval can come
-        out narrower than the closed one.
+        Where seeds decide, the larger of the errors has more degrees of freedom (Satterthwaite), and its interval can
+        come out narrower than that for these clips.
         """
         return wider((self.performances, self.subjects), level)
 
@@ -42,6 +42,6 @@ class Analysis:
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of the mean being 0: the larger of the open estimates', so that it agrees with the headline."""
+        """Two-sided, of the mean being 0: the larger of the two, so that it agrees with the headline."""
         known = [found.p_value for found in (self.performances, self.subjects) if found.available]
         return max(known, default=math.nan)

@@ -44,7 +44,7 @@ class Slots:
 
 @dataclass(frozen=True, eq=False)
 class Identities:
-    """All that the open intervals know of the episodes: identities, slot by slot, and what follows from them alone."""
+    """What the intervals for performances and subjects know of the episodes: who is in which slot."""
 
     classes: Slots
     performances: Slots

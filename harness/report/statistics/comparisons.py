@@ -15,7 +15,7 @@ from harness.report.statistics.signflips import SignFlips
 
 @dataclass(frozen=True)
 class Paired:
-    """The mean of A less that of B. ``analysis.p_value`` is the test; ``signs`` stands beside it."""
+    """The mean of A minus that of B. ``analysis.p_value`` is the test; ``signs`` stands beside it."""
 
     analysis: Analysis
     signs: SignFlips
@@ -26,7 +26,7 @@ class Comparisons:
     """All P = M (M - 1) / 2 pairs of M methods, which are the family.
 
     Attributes:
-        pairs: (i, j) with i < j; differences are the i-th method's mean less the j-th's.
+        pairs: (i, j) with i < j; differences are the i-th method's mean minus the j-th's.
         paired: one comparison a pair.
         adjusted: (P,) Holm-adjusted p.
         simultaneous: one interval a pair; all of them hold at once.

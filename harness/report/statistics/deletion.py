@@ -1,4 +1,4 @@
-"""Open interval by subject, by leaving out one subject at a time: a check on the infinitesimal jackknife."""
+"""Interval for new subjects by leaving out one at a time: a check on the infinitesimal jackknife."""
 
 from __future__ import annotations
 

@@ -60,9 +60,9 @@ class Design:
     def moments(self, accuracies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Influences (M, G) of the clusters on the mean of M methods, and how methods share their noise, (M, M).
 
-        A slot's residual r is its accuracy less the mean of its stratum. Influences are C_g = mean_b N_gb r_gb, N_gb
+        A slot's residual r is its accuracy minus the mean of its stratum. Influences are C_g = mean_b N_gb r_gb, N_gb
         being the slots that g has in b. The noise of two methods, i and j, is sum_g (mean_b D_gbi D_gbj - C_gi C_gj),
-        of one episode. D_gb is N_gb r_gb less what it would be if the slots of b's classes went to clusters by their
+        of one episode. D_gb is N_gb r_gb minus what it would be if the slots of b's classes went to clusters by their
         shares. That has the mean 0, for residuals are centred, so it changes no C_g; but a sum that leaves it in is
         too large, by half for 20 subjects.
 

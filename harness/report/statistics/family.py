@@ -10,7 +10,6 @@ from itertools import combinations
 import numpy as np
 
 from harness.report.statistics.analysis import Analysis
-from harness.report.statistics.closed import closed_estimate
 from harness.report.statistics.clusters import Identities
 from harness.report.statistics.comparisons import Comparisons, Paired
 from harness.report.statistics.deletion import by_deletion
@@ -18,7 +17,8 @@ from harness.report.statistics.interval import DIFFERENCE, SHARE, Estimate
 from harness.report.statistics.jackknife import by_performance, by_subject
 from harness.report.statistics.seeds import over_seeds
 from harness.report.statistics.signflips import sign_flips
-from harness.report.statistics.spread import Spread, less
+from harness.report.statistics.spread import Spread, minus
+from harness.report.statistics.these_clips import clips_estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +43,15 @@ class Family:
         return tuple(self._analysis([row], SHARE) for row in range(len(self.methods)))
 
     def paired(self, first: int, second: int) -> Paired:
-        """The first method less the second; the queries are never taken for independent."""
+        """The first method minus the second; the queries are never taken for independent."""
         rows = [first, second]
         analysis, subjects = self._analysis(rows, DIFFERENCE), self._by_subject[self._inductive(rows)]
         # pseudo-values: their mean is the mean, its squared standard error S / (S - 1) sum C_s^2
-        influences = less(subjects.linear, rows)
-        return Paired(analysis, sign_flips(analysis.closed.mean + len(influences) * influences))
+        influences = minus(subjects.linear, rows)
+        return Paired(analysis, sign_flips(analysis.clips.mean + len(influences) * influences))
 
     def against(self, reference: int) -> tuple[Paired, ...]:
-        """Every method less the reference, which is among them."""
+        """Every method minus the reference, which is among them."""
         return tuple(self.paired(row, reference) for row in range(len(self.methods)))
 
     def compare(self, chosen: Sequence[int] | None = None, level: float = 0.95) -> Comparisons:
@@ -61,14 +61,14 @@ class Family:
         return Comparisons.of([float(self.methods[row].mean()) for row in rows], paired, level)
 
     def _analysis(self, rows: Sequence[int], bounds: tuple[float, float]) -> Analysis:
-        """Of one method, or of a first less a second."""
-        means, closed = less(self._seeds, rows), closed_estimate(less(self._episodes, rows))
+        """Of one method, or of a first minus a second."""
+        means, clips = minus(self._seeds, rows), clips_estimate(minus(self._episodes, rows))
 
         def over(spread: Spread) -> Estimate:
-            return over_seeds(means, spread.estimate(rows, closed))
+            return over_seeds(means, spread.estimate(rows, clips))
 
         return Analysis(
-            closed=over_seeds(means, closed),
+            clips=over_seeds(means, clips),
             performances=over(self._by_performance),
             subjects=over(self._by_subject[self._inductive(rows)]),
             deletion=over(self._by_deletion),

@@ -1,4 +1,4 @@
-"""Open intervals by the infinitesimal jackknife: new performances or new subjects of the same classes.
+"""Intervals for new performances and new subjects of the same classes, by the infinitesimal jackknife.
 
 What a cluster does to the mean over all episodes is the covariance, over the drawn episodes, of how often the cluster
 occurs and of the accuracy (Wager, Hastie and Efron 2014, arXiv 1311.4555). Summed squares of these influences are
@@ -19,7 +19,7 @@ from harness.report.statistics.spread import Spread
 def by_performance(accuracies: np.ndarray, identities: Identities) -> Spread:
     """New performances of the same classes: every slot has the residual of its episode.
 
-    Degrees of freedom: performances less classes.
+    Degrees of freedom: performances minus classes.
 
     Args:
         accuracies: (B, 1 + Q, M) as for :meth:`harness.report.statistics.design.Design.moments`.
@@ -31,7 +31,7 @@ def by_performance(accuracies: np.ndarray, identities: Identities) -> Spread:
 
 
 def by_subject(accuracies: np.ndarray, identities: Identities, inductive: bool = True) -> Spread:
-    """New subjects (with all that they perform) of the same classes. Degrees of freedom: subjects less one.
+    """New subjects (with all that they perform) of the same classes. Degrees of freedom: subjects minus one.
 
     Args:
         accuracies: (B, 1 + Q, M) as for :meth:`harness.report.statistics.design.Design.moments`.

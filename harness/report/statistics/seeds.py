@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.report.statistics.closed import closed_estimate
 from harness.report.statistics.interval import SHARE, Estimate, Interval
+from harness.report.statistics.these_clips import clips_estimate
 
 
 def over_seeds(means: np.ndarray, estimate: Estimate) -> Estimate:
@@ -17,7 +17,7 @@ def over_seeds(means: np.ndarray, estimate: Estimate) -> Estimate:
 
     Args:
         means: (K,) mean of every training seed. K = 1 gives no seed term.
-        estimate: closed or open, of the accuracies averaged over seeds.
+        estimate: of the accuracies averaged over seeds.
     """
     seeds = len(means)
     if seeds == 1 or not estimate.available:
@@ -31,9 +31,9 @@ def over_seeds(means: np.ndarray, estimate: Estimate) -> Estimate:
 
 
 def seeds_interval(episodes: np.ndarray, level: float = 0.95, bounds: tuple[float, float] = SHARE) -> Interval:
-    """Closed interval of a method over training seeds.
+    """Interval for these clips of a method over training seeds.
 
     Args:
         episodes: (K, B) accuracy of every episode for every training seed. K = 1 gives no seed term.
     """
-    return over_seeds(episodes.mean(axis=1), closed_estimate(episodes.mean(axis=0))).interval(level, bounds)
+    return over_seeds(episodes.mean(axis=1), clips_estimate(episodes.mean(axis=0))).interval(level, bounds)

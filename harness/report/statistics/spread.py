@@ -38,24 +38,24 @@ class Spread:
     reason: str = ""
 
     def variance(self, rows: Sequence[int]) -> float:
-        """V of one method, or of a first less a second; never below 0.
+        """V of one method, or of a first minus a second; never below 0.
 
         Two methods' noise is the difference of numbers that may be nearly equal. It is off by about 1e-16; where they
         differ in one answer of a million, it is above 1e-9.
         """
-        noise = float(less(less(self.noise, rows), rows))
-        found = self.episodes * float((less(self.linear, rows) ** 2).sum()) - noise
+        noise = float(minus(minus(self.noise, rows), rows))
+        found = self.episodes * float((minus(self.linear, rows) ** 2).sum()) - noise
         return self.factor * found / self.episodes if found > _ROUNDING else 0.0
 
-    def estimate(self, rows: Sequence[int], closed: Estimate) -> Estimate:
-        """The closed error and the variance over clusters, together."""
+    def estimate(self, rows: Sequence[int], clips: Estimate) -> Estimate:
+        """The error for these clips and the variance over clusters, together."""
         if self.reason:
-            return unavailable(closed.mean, self.reason)
+            return unavailable(clips.mean, self.reason)
         extra = self.variance(rows)
         note = "" if extra > 0 else f"no {self.cluster} effect detectable"
-        return Estimate(closed.mean, (closed.standard_error**2 + extra) ** 0.5, self.freedom, note)
+        return Estimate(clips.mean, (clips.standard_error**2 + extra) ** 0.5, self.freedom, note)
 
 
-def less(values: Sequence[np.ndarray] | np.ndarray, rows: Sequence[int]) -> np.ndarray:
-    """What is linear in the accuracies, (M, ..): of one method, or of a first less a second, as the rows say."""
+def minus(values: Sequence[np.ndarray] | np.ndarray, rows: Sequence[int]) -> np.ndarray:
+    """What is linear in the accuracies, (M, ..): of one method, or of a first minus a second, as the rows say."""
     return np.asarray(reduce(np.subtract, [values[row] for row in rows]))

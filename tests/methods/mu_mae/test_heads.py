@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from baselines.mastaf import MASTAF
 from baselines.protonet import ProtoNet
 from harness.api import Features, FewShotMethod, Setup
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from methods.mu_mae.given import GivenVectors
 from methods.mu_mae.heads import GRID, HEADS, AttentionHead, build_head
 from tests.helpers.mu_mae_methods import build, clips, episodes, scores, targets

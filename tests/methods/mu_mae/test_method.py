@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.api import Clips, NotApplicable
 from harness.benchmark.conformance.bench import SENSORS, without
 from harness.config.plugins.registry import setting_names
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from methods.mu_mae import method as module
 from methods.mu_mae.method import MuMAE
 from tests.helpers.mu_mae_methods import BOTH, build, clips, episodes, learns, scores, setup, states, targets

@@ -13,7 +13,7 @@ from torch import Tensor
 from baselines.videomae import VideoMAE
 from harness.api import Clips, NotApplicable, Setup
 from harness.benchmark.conformance.bench import SENSORS, without
-from harness.encoders.build import seeded
+from harness.runtime.seeding import seeded
 from harness.encoders.sizes import SIZES
 from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.tokens import cubes, sensor_pieces

@@ -27,7 +27,7 @@ def answers(share: float, seeds: int = 3, seed: int = 0) -> np.ndarray:
 def test_a_closed_pair_of_one_seed_is_the_paired_t_test(found: Identities) -> None:
     a, b = answers(0.7, 1), answers(0.68, 1, 1)
     expected = stats.ttest_rel(a[0].mean(axis=1), b[0].mean(axis=1))
-    closed = compare(a, b, found).analysis.closed
+    closed = compare(a, b, found).analysis.clips
     assert closed.p_value == pytest.approx(expected.pvalue)
     interval = closed.interval(bounds=(-1, 1))
     assert [interval.low, interval.high] == pytest.approx(list(expected.confidence_interval()))

@@ -11,7 +11,7 @@ from harness.report.statistics import Analysis, Family, Identities, analyse, com
 from harness.report.statistics.interval import DIFFERENCE
 from harness.report.statistics.simulation.worlds import WORLDS, replicate
 
-KINDS = ("closed", "performances", "subjects", "deletion")
+KINDS = ("clips", "performances", "subjects", "deletion")
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def test_some_of_the_methods(family: Family) -> None:
 
 def test_against_one_of_them(family: Family) -> None:
     found = family.against(1)
-    assert [each.analysis.closed.mean for each in found] == [
-        family.paired(row, 1).analysis.closed.mean for row in range(5)
+    assert [each.analysis.clips.mean for each in found] == [
+        family.paired(row, 1).analysis.clips.mean for row in range(5)
     ]
     assert (found[1].analysis.headline().standard_error, found[1].analysis.p_value, found[1].signs.p_value) == (0, 1, 1)
 
@@ -85,7 +85,7 @@ def test_equal_methods_differ_by_nothing(count: int, inductive: bool, drawn: tup
     for kind in KINDS:
         estimate = getattr(found.analysis, kind)
         assert (estimate.mean, estimate.standard_error, estimate.p_value) == (0, 0, 1)
-        assert kind == "closed" or estimate.note.startswith("no ")
+        assert kind == "clips" or estimate.note.startswith("no ")
     assert found.signs.p_value == 1
 
 
@@ -96,9 +96,9 @@ def test_as_many_right_in_every_episode_is_no_closed_difference(drawn: tuple[np.
         found = compare(
             np.stack([correct, ~correct, correct]), np.stack([correct, correct, ~correct])[..., other], identities
         )
-        assert (found.analysis.closed.mean, found.analysis.performances.note) == (0, "no performance effect detectable")
+        assert (found.analysis.clips.mean, found.analysis.performances.note) == (0, "no performance effect detectable")
     fixed = compare(np.repeat(correct[None], 3, axis=0), correct[None, :, ::-1], identities).analysis
-    assert (fixed.closed.mean, fixed.closed.standard_error, fixed.closed.p_value) == (0, 0, 1)
+    assert (fixed.clips.mean, fixed.clips.standard_error, fixed.clips.p_value) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 7])

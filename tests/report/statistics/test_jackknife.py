@@ -14,7 +14,7 @@ from harness.report.statistics.design import Design
 from harness.report.statistics.jackknife import by_performance, by_subject
 from harness.report.statistics.simulation.worlds import WORLDS
 from harness.report.statistics.simulation.worlds import replicate as made_up
-from harness.report.statistics.spread import less
+from harness.report.statistics.spread import minus
 from tests.helpers.small_suites import accuracies, small
 
 OPEN = ("performances", "subjects")
@@ -38,7 +38,7 @@ def test_influences_and_variance_by_loops(seed: int, own: bool) -> None:
     for each, cluster in kinds:
         for rows, correct in (([0], case.correct), ([1], other), ([0, 1], difference)):
             expected, total = replace(case, correct=correct).brute_force(cluster, own)
-            np.testing.assert_allclose(less(each.linear, rows), expected, atol=1e-14)
+            np.testing.assert_allclose(minus(each.linear, rows), expected, atol=1e-14)
             assert each.variance(rows) == pytest.approx(each.factor * total, abs=1e-15)
 
 
@@ -108,8 +108,8 @@ def test_differences_between_classes_are_not_noise_of_the_test_set() -> None:
     case = small(4, 3_000, subjects=6)
     correct = np.asarray([0.1, 0.4, 0.6, 0.9])[case.classes]
     found = of_one(correct, case.identities)
-    assert found.subjects.standard_error < 1.5 * found.closed.standard_error
-    assert found.performances.standard_error < 1.5 * found.closed.standard_error
+    assert found.subjects.standard_error < 1.5 * found.clips.standard_error
+    assert found.performances.standard_error < 1.5 * found.clips.standard_error
 
 
 def test_one_subject_and_one_performance_a_class_are_not_available() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.report.statistics import simulation
+from harness.report.statistics.simulation import coverage as simulation
 from harness.report.statistics.simulation.worlds import WORLDS, replicate, truth
 
 
@@ -22,7 +22,7 @@ def test_coverage(name: str) -> None:
     standard deviation of 100 means is off by 7 %.
     """
     found = simulation.outcome(WORLDS[name], 100, truth_episodes=200_000)
-    headline, closed = found.intervals["headline"], found.intervals["closed"]
+    headline, closed = found.intervals["headline"], found.intervals["clips"]
     assert binom.ppf(0.001, 100, simulation.LEAST) <= headline.covered
     assert 0.8 < headline.mean_standard_error / found.true_sd < 1.4
     assert closed.covered <= binom.ppf(0.999, 100, 0.55)

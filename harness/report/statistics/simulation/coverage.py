@@ -26,7 +26,7 @@ from harness.report.statistics.family import analyse
 from harness.report.statistics.simulation.worlds import EPISODES, TRUTH_EPISODES, WORLDS, World, replicate, truth
 
 LEVEL, SEED = 0.95, 2026
-KINDS = ("closed", "performances", "subjects", "deletion", "headline")
+KINDS = ("clips", "performances", "subjects", "deletion", "headline")
 LEAST, MOST = 0.92, 0.99
 """Coverage that a nominal 95 % headline must have in every world."""
 
@@ -66,7 +66,7 @@ def one(world: World, seed: int, episodes: int, index: int) -> np.ndarray:
     """(kinds, 4) of a replicate: mean, standard error, half width, whether no effect was found."""
     correct, identities = replicate(world, seed, index, episodes)
     found = analyse(correct[None], identities)
-    estimates = (found.closed, found.performances, found.subjects, found.deletion, found.headline(LEVEL))
+    estimates = (found.clips, found.performances, found.subjects, found.deletion, found.headline(LEVEL))
     return np.asarray([[e.mean, e.standard_error, e.half_width(LEVEL), e.note != ""] for e in estimates])
 
 

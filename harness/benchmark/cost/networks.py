@@ -1,0 +1,116 @@
+"""The networks that clips pass in a run: what of a step takes time and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.api import Clips, FewShotMethod
+from harness.config.settings import Settings
+from harness.data.task.task import Task
+from harness.encoders.build import build_encoder, clips_like
+from harness.runtime.digests import digest
+from harness.training.conditions import encoder_conditions
+from harness.training.initialisation import Pretrained
+from harness.training.job import TrainingJob, build_untrained
+from harness.training.warm_start import EncoderKey
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, and what runs it.
+
+    Attributes:
+        key: equal for networks that are equally fast.
+        label: for a reader.
+        build: makes it, with values.
+        loss: from the network and clips to something to differentiate.
+        modalities, settings: of its clips.
+    """
+
+    key: str
+    label: str
+    build: Callable[[], nn.Module]
+    loss: Callable[[Any, Clips], Tensor]
+    modalities: tuple[str, ...]
+    settings: Settings
+
+    def clips(self, sensors: tuple[str, ...], count: int, make: Callable[..., Tensor] = torch.zeros) -> Clips:
+        """Clips as the network gets them; see :func:`harness.encoders.build.clips_like`."""
+        return clips_like(self.settings, self.modalities, sensors, count, make)
+
+
+def encoder_network(task: Task, key: EncoderKey) -> Network:
+    """A shared encoder."""
+    settings, modality = key.settings, key.modality
+
+    def loss(encoder: Any, clips: Clips) -> Tensor:
+        vector: Tensor = encoder(clips, ("vector",))["vector"]
+        return vector.float().square().mean()
+
+    return Network(
+        key=f"encoder {_encoders(settings, (modality,))}",
+        label=key.title,
+        build=lambda: build_encoder(modality, settings, tuple(task.store.sensors), 0),
+        loss=loss,
+        modalities=(modality,),
+        settings=settings,
+    )
+
+
+def pretraining_network(pretraining: Pretrained) -> Network:
+    """A network that is pre-trained."""
+
+    def loss(network: Any, clips: Clips) -> Tensor:
+        device = next(iter(clips.present.values())).device
+        terms = network(clips, torch.rand(len(clips), network.draws, device=device))
+        return torch.stack([term.float() for term in terms.values()]).sum()
+
+    return Network(
+        key=f"pretraining {digest(pretraining.conditions)}",
+        label=f"{pretraining.name} pre-training",
+        build=pretraining.build,
+        loss=loss,
+        modalities=pretraining.modalities,
+        settings=pretraining.settings,
+    )
+
+
+def row_network(task: Task, job: TrainingJob, *, own: bool = False) -> Network:
+    """All that clips pass in a row, or only the networks that are the method's own.
+
+    Heads cost little beside the encoders, so rows on the same encoders count as one network, but for methods with
+    networks of their own.
+    """
+
+    def loss(method: Any, clips: Clips) -> Tensor:
+        features = method.encode_own(clips) if own else method.encode(clips)
+        leaves = [leaf.float().sum() for leaf in features.values() if leaf.is_floating_point()]
+        return torch.stack(leaves).sum()
+
+    special = has_own_networks(job)
+    which = f"{job.label} {job.method_settings}" if special else "shared encoders"
+    return Network(
+        key=f"{'own' * own}row {which} {_encoders(job.settings, job.row.modalities)}",
+        label=f"{job.label} on {job.row.modality_label}" if special else f"encoders of {job.row.modality_label}",
+        build=lambda: build_untrained(task, job),
+        loss=loss,
+        modalities=job.row.modalities,
+        settings=job.settings,
+    )
+
+
+def has_own_networks(job: TrainingJob) -> bool:
+    """Whether a method reads clips beside the shared encoders."""
+    method = job.method
+    plain = method.encode is FewShotMethod.encode and method.encode_own is FewShotMethod.encode_own
+    return not (job.shared and plain)
+
+
+def _encoders(settings: Settings, modalities: tuple[str, ...]) -> str:
+    kinds = {name: encoder_conditions(settings, name) for name in modalities}
+    return digest([kinds, settings.encoder, settings.transformer.model_dump(), settings.input.model_dump()])

@@ -1,0 +1,172 @@
+"""One row with one seed: trained or found trained, evaluated on its suites, recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.api import FewShotMethod
+from harness.config.settings import Settings
+from harness.evaluation.evaluate import TrainedMethod, evaluate_suite
+from harness.evaluation.features import embed_clips
+from harness.records import SearchRecord, SkippedRecord, TrainingRecord
+from harness.runtime.device import peak_memory
+from harness.runtime.digests import digest
+from harness.runtime.provenance import provenance
+from harness.training.checkpoint import load_weights, save_weights
+from harness.training.conditions import weights_of
+from harness.training.initialisation import Pretrained, ReleasedWeights
+from harness.training.job import TrainingJob
+from harness.training.loop import Trained
+from harness.training.method_training import MethodTraining, Notes, TrainedPart
+from harness.training.rate_search import RateSearch, found_rate
+from harness.training.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A training, its learning rate (None: nothing was trained), and the search behind the rate."""
+
+    trained: Trained
+    learning_rate: float | None = None
+    search: SearchRecord | None = None
+
+
+@dataclass(frozen=True)
+class RowRunner:
+    """Runs the rows of a plan, one seed at a time."""
+
+    training: MethodTraining
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.training.workspace
+
+    def run(self, job: TrainingJob, suites: tuple[str, ...]) -> None:
+        """Train where there is no training yet, and score.
+
+        Raises:
+            NotApplicable: the method cannot do what the row asks.
+            DivergedError: a loss or a score is not finite.
+        """
+        workspace = self.workspace
+        method = self._trained(job)
+        method.to(workspace.device.torch).eval()
+        encoded = self.training.encoded(job, method, "novel")
+        trained = TrainedMethod(
+            method=method,
+            training=job.id,
+            source=self.training.clips(job),
+            encoded_without=partial(self.training.encoded, job, method, "novel"),
+            embedded=embed_clips(method, encoded, workspace.device),
+            encoding_seconds=encoded.seconds,
+        )
+        for suite in suites:
+            evaluate_suite(trained, workspace.task, suite, workspace.records, workspace.device)
+
+    def skip(self, job: TrainingJob, reason: str) -> None:
+        """Record why a row has no figures."""
+        self.workspace.watcher.note(f"  no figures: {reason}")
+        self.workspace.records.write(
+            SkippedRecord(
+                id=job.id,
+                volatile={},
+                method=job.label,
+                modalities=job.row.modalities,
+                training=job.training,
+                reason=reason,
+            )
+        )
+
+    def _trained(self, job: TrainingJob) -> FewShotMethod:
+        """The method as it was or is trained now, and recorded."""
+        workspace, weights = self.workspace, self.workspace.weights("checkpoints", job.id)
+        method, encoders = self.training.build(job)
+        recorded = workspace.records.has(TrainingRecord, job.id)
+        if recorded and (not job.trained or weights.is_file()):
+            if job.trained:
+                load_weights(weights, TrainedPart(method, job))
+            return method
+        search = RateSearch(self.training)
+        outcome = self._train(job, method, search, weights)
+        if job.trained:
+            save_weights(weights, TrainedPart(method, job).state_dict(), {"training": job.id})
+        workspace.records.write(_record(workspace, job, method, encoders, outcome))
+        search.release(job)
+        return method
+
+    def _train(self, job: TrainingJob, method: FewShotMethod, search: RateSearch, weights: Path) -> _Outcome:
+        """Train a method that was just built, at the learning rate that is given or was found."""
+        if job.budget is None:
+            return _Outcome(Trained())
+        found, rate = found_rate(self.workspace, job), job.budget.learning_rate
+        if found is not None and found.best is not None:
+            rate = found.best.learning_rate
+            taken = search.take(job, found, method)
+            if taken is not None:
+                return _Outcome(taken, rate, found)
+        title = f"{job.title}, seed {job.seed}"
+        trained = self.training.train(job, method, job.budget.at(rate), weights, title=title, name=job.id)
+        return _Outcome(trained, rate, found)
+
+
+def _record(
+    workspace: Workspace, job: TrainingJob, method: FewShotMethod, encoders: Notes, outcome: _Outcome
+) -> TrainingRecord:
+    trained, search, initialisation = outcome.trained, outcome.search, job.initialisation
+    files = [weights_of(job.settings, modality) for modality in encoders]
+    if isinstance(initialisation, ReleasedWeights):
+        files.append({"name": initialisation.name, "sha256": initialisation.conditions["file"]})
+    return TrainingRecord(
+        id=job.id,
+        method=job.label,
+        method_source=job.method_source,
+        bibtex=method.bibtex,
+        modalities=job.row.modalities,
+        training=job.training,
+        protocol=job.protocol.name,
+        transductive=method.transductive,
+        method_settings=job.method_settings,
+        seed=job.seed,
+        preset=job.settings.preset,
+        settings=_without_folders(job.settings),
+        changes=job.row.changes,
+        conditions_digest=digest(job.conditions),
+        conditions=job.conditions,
+        learning_rate=outcome.learning_rate,
+        search=None if search is None else search.id,
+        tried=[] if search is None else [(trial.learning_rate, trial.accuracy) for trial in search.trials],
+        external_data=tuple(f"{file['name']} sha256:{file['sha256']}" for file in files if file),
+        pretraining=initialisation.id(job.seed) if isinstance(initialisation, Pretrained) else None,
+        initialisation=initialisation.name,
+        encoder=job.settings.encoder,
+        data=workspace.task.origin(),
+        parameters={
+            "total": sum(p.numel() for p in method.parameters()),
+            "trained": sum(p.numel() for p in method.parameters() if p.requires_grad),
+        },
+        encoders={name: {k: v for k, v in note.items() if k != "volatile"} for name, note in encoders.items()},
+        validations=trained.validations,
+        best_step=trained.best_step,
+        losses=trained.losses,
+        provenance=provenance(workspace.device.describe()),
+        volatile={
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(trained.seconds, 2),
+            "waited_for_data": round(trained.waited, 2),
+            "clips_per_second": round(trained.rate, 1),
+            "resumed": trained.resumed,
+            "peak_memory_bytes": peak_memory(workspace.device),
+            "encoders": {name: note["volatile"] for name, note in encoders.items()},
+        },
+    )
+
+
+def _without_folders(settings: Settings) -> dict[str, Any]:
+    """The settings of a row as they are recorded: files by their names, wherever they lie."""
+    content = settings.model_dump(mode="json", exclude={"studies", "seeds", "suites"})
+    content["video_encoder"]["weights"] = Path(settings.video_encoder.weights).name
+    return content

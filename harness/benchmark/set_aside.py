@@ -1,0 +1,60 @@
+"""``--force``: what is recorded of a plan is moved aside, so that the run finds nothing done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.benchmark.plan import Plan
+from harness.records import EvaluationRecord, PretrainingRecord, SearchRecord, SkippedRecord, TrainingRecord
+from harness.training.initialisation import Pretrained
+from harness.training.workspace import Workspace
+
+FOLDER = "replaced"
+
+
+def set_aside(workspace: Workspace, plan: Plan) -> tuple[Path, list[Path]]:
+    """Move all records and weights of a plan's jobs into a new folder ``replaced/N``, under the same names.
+
+    The log of test accesses, the suites, and rows that are no part of the plan stay where they are.
+
+    Returns:
+        The new folder, and the files that were moved, as they were called below the run's folder.
+    """
+    number = 1 + sum(1 for _ in (workspace.folder / FOLDER).glob("*"))
+    target = workspace.folder / FOLDER / str(number)
+    moved = []
+    for path in dict.fromkeys(_files(workspace, plan)):
+        name = path.relative_to(workspace.folder)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target / name)
+        moved.append(name)
+    return target, moved
+
+
+def _files(workspace: Workspace, plan: Plan) -> Iterator[Path]:
+    """The files of all jobs that are there."""
+    records, searched = workspace.records, [job.search for job in plan.jobs if job.search]
+    patterns: list[tuple[Path, str]] = []
+    for job in plan.jobs:
+        patterns += [
+            (records.path(TrainingRecord, job.id).parent, f"{job.id}.*"),
+            (records.path(SkippedRecord, job.id).parent, f"{job.id}.*"),
+            (workspace.weights("checkpoints", job.id).parent, f"{job.id}.*"),
+        ]
+        for suite in job.suites:
+            identity = f"{job.id}.{suite}"
+            patterns.append((records.path(EvaluationRecord, identity).parent, f"{identity}.json"))
+            patterns.append((records.predictions, f"{identity}.npz"))
+    for job in searched:
+        patterns.append((records.path(SearchRecord, job.row_id).parent, f"{job.row_id}.*"))
+        patterns.append((workspace.weights("checkpoints", "any").parent, f"search-{job.row_id}-*"))
+    for job in (*plan.jobs, *searched):
+        for key in job.encoder_keys(workspace.common).values():
+            patterns.append((workspace.weights("encoders", key.id).parent, f"{key.id}.*"))
+        if isinstance(job.initialisation, Pretrained):
+            identity = job.initialisation.id(job.seed)
+            patterns.append((records.path(PretrainingRecord, identity).parent, f"{identity}.*"))
+            patterns.append((workspace.weights("pretraining", identity).parent, f"{identity}.*"))
+    for folder, pattern in patterns:
+        yield from sorted(folder.glob(pattern))

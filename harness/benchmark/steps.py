@@ -1,0 +1,137 @@
+"""The steps of a plan that are still to be done, in an order in which what a step needs comes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.api import NotApplicable
+from harness.benchmark.plan import Plan
+from harness.evaluation.ablation import is_ablated, wanted_ablations
+from harness.records import EvaluationRecord, SkippedRecord, TrainingRecord
+from harness.training.initialisation import Pretrained
+from harness.training.job import TrainingJob
+from harness.training.method_training import require_applicable
+from harness.training.pretraining import is_pretrained
+from harness.training.rate_search import is_searched
+from harness.training.warm_start import EncoderKey, is_warm_started
+from harness.training.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PretrainingStep:
+    """A pre-training, for trainings with ``seed``."""
+
+    pretraining: Pretrained
+    seed: int
+    needs: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"pretraining/{self.pretraining.id(self.seed)}"
+
+
+@dataclass(frozen=True)
+class WarmStartStep:
+    """The warm start of a shared encoder."""
+
+    key: EncoderKey
+    needs: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"warm-start/{self.key.id}"
+
+
+@dataclass(frozen=True)
+class SearchStep:
+    """The search of a row's learning rate, on behalf of a job."""
+
+    job: TrainingJob
+    needs: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        assert self.job.search is not None
+        return f"search/{self.job.search.row_id}"
+
+
+@dataclass(frozen=True)
+class RowStep:
+    """A row trained with one seed, and scored on the suites that it has no complete record of."""
+
+    job: TrainingJob
+    suites: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"row/{self.job.id}"
+
+
+Step = PretrainingStep | WarmStartStep | SearchStep | RowStep
+
+
+def pending_steps(workspace: Workspace, plan: Plan) -> list[Step]:
+    """What is left to do of a plan, each step once."""
+    steps: dict[str, Step] = {}
+    for job in plan.jobs:
+        suites = unscored_suites(workspace, job)
+        if suites:
+            for step in _steps_of(workspace, job, suites):
+                steps.setdefault(step.id, step)
+    return list(steps.values())
+
+
+def unscored_suites(workspace: Workspace, job: TrainingJob) -> tuple[str, ...]:
+    """Suites of a job that have no complete record of these very episodes yet; none where a record says why not."""
+    if workspace.records.has(SkippedRecord, job.id):
+        return ()
+    return tuple(suite for suite in job.suites if not _is_scored(workspace, job, suite))
+
+
+def _is_scored(workspace: Workspace, job: TrainingJob, suite: str) -> bool:
+    """Whether a suite is recorded with its predictions, its training, and all the ablations that are wanted."""
+    task, records, identity = workspace.task, workspace.records, f"{job.id}.{suite}"
+    if not records.has(EvaluationRecord, identity) or not records.has(TrainingRecord, job.id):
+        return False
+    record = records.read(EvaluationRecord, identity)
+    names = wanted_ablations(suite, task.settings, job.row.modalities, workspace.sensors)
+    return (
+        record.suite_digest == task.suite(suite).digest
+        and is_ablated(record, names, task.settings.ablation_episodes)
+        and records.has_predictions(record)
+    )
+
+
+def _steps_of(workspace: Workspace, job: TrainingJob, suites: tuple[str, ...]) -> Iterator[Step]:
+    """What a job needs, then the job; of one that cannot run, only the job, which records why."""
+    try:
+        require_applicable(workspace, job)
+    except NotApplicable:
+        yield RowStep(job, suites)
+        return
+    needs = list[str]()
+    searching = job.search is not None and not is_searched(workspace, job)
+    for each in (job, job.search) if searching else (job,):
+        assert each is not None
+        for step in _begun_from(workspace, each):
+            yield step
+            needs.append(step.id)
+    if searching:
+        search = SearchStep(job, tuple(dict.fromkeys(needs)))
+        yield search
+        needs.append(search.id)
+    yield RowStep(job, suites, tuple(needs))
+
+
+def _begun_from(workspace: Workspace, job: TrainingJob) -> Iterator[PretrainingStep | WarmStartStep]:
+    """The pre-training and the warm starts that a training begins from and that are still to be done."""
+    needs: tuple[str, ...] = ()
+    if isinstance(job.initialisation, Pretrained) and not is_pretrained(workspace, job.initialisation, job.seed):
+        pretraining = PretrainingStep(job.initialisation, job.seed)
+        yield pretraining
+        needs = (pretraining.id,)
+    for key in job.encoder_keys(workspace.common).values():
+        if not is_warm_started(workspace, key):
+            yield WarmStartStep(key, needs if key.pretrained else ())

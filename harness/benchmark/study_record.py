@@ -1,0 +1,53 @@
+"""What a study consists of, as a record: with it a report knows which rows belong together."""
+
+from __future__ import annotations
+
+from harness.benchmark.plan import Plan, PlannedStudy
+from harness.records import StudyRecord, StudyRow
+from harness.training.workspace import Workspace
+
+
+def record_studies(workspace: Workspace, plan: Plan) -> None:
+    """Write the record of every study; rows of earlier runs in the same folder stay in it."""
+    for planned in plan.studies:
+        records = workspace.records
+        earlier = records.read(StudyRecord, planned.name).rows if records.has(StudyRecord, planned.name) else ()
+        study = planned.study
+        records.write(
+            StudyRecord(
+                id=planned.name,
+                volatile={},
+                question=study.question,
+                varies=study.varies,
+                reference=study.reference,
+                preset=workspace.task.settings.preset,
+                rows=_merged(earlier, _rows(planned)),
+            )
+        )
+
+
+def _rows(planned: PlannedStudy) -> list[StudyRow]:
+    return [
+        StudyRow(
+            method=jobs[0].label,
+            source=jobs[0].method_source,
+            modalities=row.modalities,
+            training=jobs[0].training,
+            encoder=row.encoder,
+            initialisation=jobs[0].initialisation.name,
+            settings=row.settings,
+            changes=row.changes,
+            trainings=tuple(job.id for job in jobs),
+        )
+        for row, jobs in zip(planned.study.rows, planned.jobs, strict=True)
+    ]
+
+
+def _merged(earlier: tuple[StudyRow, ...], rows: list[StudyRow]) -> tuple[StudyRow, ...]:
+    """Rows in the order of the study, then those that only earlier runs had; trainings of both."""
+    found: dict[str, StudyRow] = {}
+    for row in (*rows, *earlier):
+        key = row.model_dump_json(exclude={"trainings"})
+        known = found[key].trainings if key in found else ()
+        found[key] = row.model_copy(update={"trainings": tuple(dict.fromkeys((*known, *row.trainings)))})
+    return tuple(found.values())

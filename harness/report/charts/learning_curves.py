@@ -1,0 +1,148 @@
+"""Learning curves: accuracy on the validation suite, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.records import TrainingRecord
+from harness.report.charts.axes import below, beside
+from harness.report.charts.canvas import Canvas
+from harness.report.charts.figure import Figure, Panel
+from harness.report.charts.palette import SERIES
+from harness.report.charts.scale import Scale, around, ticks
+from harness.report.formats import MISSING, percent
+
+WIDTH, HEIGHT = 172, 132
+LEFT, RIGHT, TOP, BOTTOM = 24, 166, 8, 104
+DASHES = ("", " dash")
+MARKS = ("circle", "square", "diamond", "triangle")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One training: (step, accuracy) of every validation, and the step that was kept."""
+
+    seed: int
+    validations: tuple[tuple[float, float], ...]
+    kept: float | None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of what was kept."""
+        return next((share for step, share in self.validations if step == self.kept), None)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """All seeds of a row, or of a shared encoder."""
+
+    name: str
+    traces: list[Trace] = field(default_factory=list)
+
+
+def learning_curves(rows: Mapping[str, Sequence[TrainingRecord]]) -> Figure | None:
+    """Small multiples: shared encoders first, then rows, by name. None where nothing was validated."""
+    found = [*_encoders([training for trainings in rows.values() for training in trainings]), *_rows(rows)]
+    if not found:
+        return None
+    y = Scale(
+        *around([share for curve in found for trace in curve.traces for _, share in trace.validations]), BOTTOM, TOP
+    )
+    return Figure(
+        name="learning-curves",
+        title="Learning curves on the validation classes",
+        notes=(
+            "Accuracy in % on the validation suite by training step, on one vertical scale. A line for each seed; the "
+            "large mark is the state that was kept and tested. These figures select; they are no results.",
+        ),
+        panels=tuple(_panel(curve, y) for curve in found),
+        header=("what", "seed", "kept step", "kept, %", "step: accuracy, %"),
+        cells=tuple(
+            (
+                curve.name,
+                str(trace.seed),
+                MISSING if trace.kept is None else f"{trace.kept:g}",
+                percent(trace.accuracy, 1),
+                " · ".join(f"{step:g}: {percent(share, 1)}" for step, share in trace.validations),
+            )
+            for curve in found
+            for trace in curve.traces
+        ),
+        columns=5,
+        small=True,
+    )
+
+
+def _rows(rows: Mapping[str, Sequence[TrainingRecord]]) -> list[Curve]:
+    """Every row that has a trace."""
+    found = []
+    for name, trainings in rows.items():
+        traces = [
+            Trace(training.seed, tuple(training.validations), training.best_step)
+            for training in trainings
+            if training.validations
+        ]
+        if traces:
+            found.append(Curve(name, traces))
+    return found
+
+
+def _encoders(trainings: Sequence[TrainingRecord]) -> list[Curve]:
+    """Every shared encoder once, by its trained state."""
+    traces: dict[tuple[str, str], Trace] = {}
+    for training in trainings:
+        for modality, note in sorted(training.encoders.items()):
+            if note.get("validations"):
+                validations = tuple((step, share) for step, share in note["validations"])
+                trace = Trace(training.seed, validations, note.get("best_step"))
+                traces.setdefault((encoder_name(training, modality), str(note.get("state"))), trace)
+    found: dict[str, Curve] = {}
+    for (name, _), trace in sorted(traces.items(), key=lambda each: (each[0][0], each[1].seed, each[0][1])):
+        found.setdefault(name, Curve(name)).traces.append(trace)
+    return list(found.values())
+
+
+def encoder_name(training: TrainingRecord, modality: str) -> str:
+    """``warm start of the video encoder (transformer, from mu_mae)``."""
+    kind = f" (transformer, from {training.initialisation})" if training.encoder == "transformer" else ""
+    longer = " (prolonged)" if training.initialisation == "prolonged" and not kind else ""
+    return f"warm start of the {modality} encoder{kind}{longer}"
+
+
+def _panel(curve: Curve, y: Scale) -> Panel:
+    canvas = Canvas(WIDTH)
+    steps = [step for trace in curve.traces for step, _ in trace.validations]
+    x = Scale(*_span(steps), LEFT + 6, RIGHT - 4)
+    beside(canvas, y, ticks(y.low, y.high, 5), LEFT, RIGHT, lambda value: f"{value * 100:g}")
+    below(canvas, x, sorted({min(steps), max(steps)}), BOTTOM, BOTTOM, lambda value: f"{value:g}", "step")
+    for number, trace in enumerate(curve.traces):
+        _draw(canvas, trace, number, x, y)
+    return Panel(
+        heading=curve.name,
+        description="; ".join(_told(trace) for trace in curve.traces),
+        width=WIDTH,
+        height=HEIGHT,
+        body=canvas.body,
+    )
+
+
+def _draw(canvas: Canvas, trace: Trace, number: int, x: Scale, y: Scale) -> None:
+    colour = SERIES[number % len(SERIES)]
+    points = [(x(step), y(share)) for step, share in trace.validations]
+    if len(points) > 1:
+        canvas.path(points, f"{colour}{DASHES[number % len(DASHES)]}")
+    if trace.accuracy is not None and trace.kept is not None:
+        shape = MARKS[number % len(MARKS)]
+        canvas.mark(shape, x(trace.kept), y(trace.accuracy), f"{colour}-mark", 3.5, _told(trace))
+
+
+def _told(trace: Trace) -> str:
+    if trace.accuracy is None:
+        return f"seed {trace.seed}: what was kept is not among the validations"
+    return f"seed {trace.seed}: step {trace.kept:g} kept, {percent(trace.accuracy, 1)} %"
+
+
+def _span(steps: Sequence[float]) -> tuple[float, float]:
+    low, high = min(steps), max(steps)
+    return (low, high) if high > low else (low - 1, high + 1)

@@ -1,0 +1,152 @@
+"""The report as a document: what is seen first, and everything below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.report.charts.ablations import ablations
+from harness.report.charts.calibration import calibration
+from harness.report.charts.confusion import confusion
+from harness.report.charts.cost import cost
+from harness.report.charts.figure import Figure
+from harness.report.charts.forest import forest
+from harness.report.charts.groups import groups
+from harness.report.charts.matrix import matrix_chart
+from harness.report.charts.per_class import per_class
+from harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
+from harness.report.model.captions import data_warnings, guard_sentence, matrix_caption
+from harness.report.model.findings import sentence
+from harness.report.model.matrix import footnotes, matrix, pairs_table, slug
+from harness.report.model.provenance_section import provenance_section, published_section
+from harness.report.model.row_sections import external_section, row_sections
+from harness.report.model.training_sections import conditions_section, curves_section, pretraining_section
+from harness.report.results.report import Report, StudyResults, StudySuite
+from harness.report.suite_names import suite_title
+
+DATA_NAMES = {"mmact": "MMAct", "mmact-flat": "MMAct", "utd-mhad": "UTD-MHAD"}
+BESIDE = 2  # suites that stand beside each other in the main matrix
+
+
+def document(report: Report, records: Path) -> Document:
+    """The whole report.
+
+    Args:
+        records: the folder of records, for the pictures that lie there.
+    """
+    loud = [Paragraph(text, "alarm") for text in failures(report)]
+    loud += [Paragraph(text, "warning") for text in warnings(report)]
+    main = report.main if report.main is not None and report.main.suites else None
+    sections = [] if main is None else _details(main)
+    sections += [_study(study) for study in report.studies if study is not main and study.suites]
+    sections += _optional(report, records)
+    blocks = None if main is None else study_blocks(main)
+    return Document(title(report), subtitle(report), tuple(loud), blocks, tuple(sections))
+
+
+def title(report: Report) -> str:
+    """Data set and preset."""
+    return f"{data_name(report)}, preset {' and '.join(report.presets) or 'none'}"
+
+
+def data_name(report: Report) -> str:
+    """``UTD-MHAD``, ``generated data (MMAct layout)``."""
+    names = []
+    for data in report.data:
+        name = DATA_NAMES.get(str(data.get("layout")), str(data.get("layout")))
+        names.append(f"Generated data ({name} layout)" if data.get("generated") else name)
+    return " and ".join(dict.fromkeys(names)) or "No data"
+
+
+def subtitle(report: Report) -> str:
+    """Date, task and code."""
+    suite = next(iter(report.suites), None)
+    commits = list(dict.fromkeys(str(t.provenance.get("commit") or "not known")[:12] for t in report.trainings))
+    parts = [
+        report.date,
+        "one-shot action recognition" if suite is None or suite.shot == 1 else "few-shot action recognition",
+        "" if suite is None else f"{suite.way}-way {suite.shot}-shot, {len(suite):,} episodes",
+        f"commit {', '.join(commits[:2])}{' ...' * (len(commits) > 2)}" if commits else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def warnings(report: Report) -> list[str]:
+    """What a reader must know of the data."""
+    return list(dict.fromkeys(text for data in report.data for text in data_warnings(data)))
+
+
+def failures(report: Report) -> list[str]:
+    """Checks that failed."""
+    return [f"{suite.name}: {guard_sentence(guard)}" for suite, guard in report.failed]
+
+
+def study_blocks(study: StudyResults) -> StudyBlocks:
+    """Question, matrix, a sentence for each choice of modalities, and the reference against every other row."""
+    first = study.suites[0]
+    beside = [results for results in study.suites if results.suite.shot == first.suite.shot][:BESIDE]
+    notes = [f"{letter}: {reason}." for reason, letter in footnotes(first).items()]
+    findings: list[Block] = [Items(tuple(notes))] if notes else []
+    findings.append(Items(tuple(sentence(ranking) for ranking in first.rankings.values())))
+    pairs = pairs_table(study, first)
+    findings += [pairs] if pairs is not None else []
+    return StudyBlocks(study.record.question, matrix(study, beside), tuple(findings))
+
+
+def matrix_figure(report: Report) -> Figure | None:
+    """The matrix of the main study as a picture; None where nothing was scored."""
+    if report.main is None or not report.main.suites:
+        return None
+    results = report.main.suites[0]
+    return matrix_chart(results, matrix_caption(results))
+
+
+def _study(study: StudyResults) -> Section:
+    """A further study: its main tables open, its details folded."""
+    blocks: tuple[Block, ...] = (*study_blocks(study).blocks, *_details(study))
+    return Section(f"study-{slug(study.name)}", f"Study {study.name}", blocks)
+
+
+def _details(study: StudyResults) -> list[Section]:
+    """What stands below the main tables of a study."""
+    name = slug(study.name)
+    sections = [_suite(study, results, place) for place, results in enumerate(study.suites)]
+    rows = Section(f"rows-{name}", f"Rows of {study.name}: seeds, settings, costs, records", row_sections(study))
+    conditions = conditions_section(study)
+    return [*sections, rows, *([conditions] if conditions is not None else [])]
+
+
+def _suite(study: StudyResults, results: StudySuite, place: int) -> Section:
+    """The figures of a study on one suite; from the second suite on, with its tables."""
+    blocks: list[Block] = []
+    if place:
+        blocks = [matrix(study, [results]), Items(tuple(sentence(each) for each in results.rankings.values()))]
+        pairs = pairs_table(study, results)
+        blocks += [pairs] if pairs is not None else []
+    name = f"{slug(study.name)}-{slug(results.suite.name)}"
+    blocks += [Chart(figure, "" if place else f"{name}-{figure.name}") for figure in _suite_figures(results)]
+    return Section(f"{name}-details", f"{study.name} on {suite_title(results.suite.name)}", tuple(blocks), folded=True)
+
+
+def _suite_figures(results: StudySuite) -> list[Figure]:
+    """Those for which nothing is recorded are left out."""
+    found = (
+        forest(results),
+        per_class(results),
+        confusion(results),
+        cost(results),
+        calibration(results),
+        ablations(results),
+    )
+    return [*(figure for figure in found if figure is not None), *groups(results)]
+
+
+def _optional(report: Report, records: Path) -> list[Section]:
+    external = external_section([(name, ranking.rows) for name, ranking in report.external.items()])
+    found = (
+        curves_section(report),
+        external,
+        pretraining_section(report, records),
+        published_section(report),
+        provenance_section(report),
+    )
+    return [section for section in found if section is not None]

@@ -1,0 +1,81 @@
+"""Labels of the rows of a study: the method, and what tells it from other rows of the same method."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.config.studies import PROLONGED
+from harness.records import StudyRow
+from harness.report.formats import differing, flat, short
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of a study, with the conditions under which it was trained.
+
+    Attributes:
+        place: of the row in the study.
+        conditions: digest; empty where nothing of it was trained yet.
+    """
+
+    place: int
+    row: StudyRow
+    conditions: str
+
+
+def row_labels(entries: Sequence[Entry]) -> list[str]:
+    """A label for each entry; entries that differ in nothing but their modalities share one."""
+    names = [method_name(entry.row) for entry in entries]
+    alike: dict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        alike[name].append(place)
+    labels = [""] * len(entries)
+    for name, places in alike.items():
+        told = _told_apart([_descriptors(entries[place]) for place in places])
+        for place, text in zip(places, told, strict=True):
+            labels[place] = f"{name}{f' ({text})' if text else ''}"
+    return _unique(entries, labels)
+
+
+def method_name(row: StudyRow) -> str:
+    """A method, and whether it is as released: ``as_released`` is the setting by which a method has all the quirks of
+    its authors' code (CONTRIBUTING.md)."""
+    return f"{row.method} as released" if row.settings.get("as_released") is True else row.method
+
+
+def _descriptors(entry: Entry) -> dict[str, str]:
+    """What may tell rows of one method apart, in words."""
+    row = entry.row
+    initialisation = row.initialisation if row.initialisation == PROLONGED else f"from {row.initialisation}"
+    found = {f"\0{name}": f"{name} {value}" for name, value in flat(row.settings).items() if name != "as_released"}
+    found |= {f"\1{name}": f"{name} {value}" for name, value in flat(row.changes).items()}
+    return found | {
+        "\2initialisation": initialisation,
+        "\2encoder": f"{row.encoder} encoder",
+        "\2training": row.training.replace("_", "-"),
+        "\2source": f"source {short(row.source)}",
+    }
+
+
+def _told_apart(tables: Sequence[Mapping[str, str]]) -> list[str]:
+    """For each table the values in which it differs from others; what a table lacks is not told."""
+    names = differing(tables)
+    return [", ".join(table[name] for name in names if name in table) for table in tables]
+
+
+def _unique(entries: Sequence[Entry], labels: list[str]) -> list[str]:
+    """Labels of one modality, told apart by their conditions where nothing else does."""
+    taken: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
+    for entry, label in zip(entries, labels, strict=True):
+        taken[label, entry.row.modalities].add(entry.conditions)
+    return [
+        label if len(taken[label, entry.row.modalities]) == 1 else f"{label} [{short(entry.conditions) or 'new'}]"
+        for entry, label in zip(entries, labels, strict=True)
+    ]
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Each once, in order."""
+    return list(dict.fromkeys(names))

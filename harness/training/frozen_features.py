@@ -1,0 +1,124 @@
+"""Features of frozen encoders: every clip is encoded once, for all heads that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+
+from torch import nn
+
+from harness.api import FewShotMethod, encode_modality
+from harness.config.settings import Settings
+from harness.encoders.build import state_digest
+from harness.evaluation.features import FeatureTable, encode_clips
+from harness.training.warm_start import EncoderKey, warm_started_encoder
+from harness.training.workspace import Workspace
+
+SEARCH_SEED = 0
+"""Learning rates are searched with it, whatever the seeds of a run, so that more seeds change nothing."""
+
+
+class FrozenFeatures:
+    """Computes features of frozen encoders, and keeps those of the seed in hand.
+
+    Args:
+        outputs: encoder id -> outputs that some head of the run takes; clips are encoded once for all of them.
+    """
+
+    def __init__(self, workspace: Workspace, outputs: Mapping[str, frozenset[str]]) -> None:
+        self.workspace, self.outputs = workspace, outputs
+        self._shared: dict[tuple[object, ...], FeatureTable] = {}
+        self._own: dict[tuple[object, ...], FeatureTable] = {}
+
+    def of(
+        self,
+        method: FewShotMethod,
+        keys: Mapping[str, EncoderKey],
+        settings: Settings,
+        role: str,
+        *,
+        seed: int,
+        title: str,
+        without: str = "",
+    ) -> FeatureTable:
+        """What a method with frozen encoders encodes of all usable clips of a role.
+
+        Args:
+            keys: modality -> shared encoder.
+            settings: of the row.
+            title: of the row, for who follows the run.
+            without: as for :class:`harness.data.task.clip_source.ClipSource`.
+        """
+        tables = [
+            self._of_encoder(
+                key, method.needs.outputs, role, without if (without == "video") == (name == "video") else ""
+            )
+            for name, key in keys.items()
+            if name in method.encoders
+        ]
+        if type(method).encode_own is not FewShotMethod.encode_own:
+            tables.append(self._of_method(method, settings, role, seed, title, without))
+        return reduce(FeatureTable.joined, tables)
+
+    def _of_encoder(self, key: EncoderKey, outputs: tuple[str, ...], role: str, without: str) -> FeatureTable:
+        workspace = self.workspace
+        wanted = tuple(sorted(self.outputs.get(key.id, frozenset()).union(outputs)))
+        place = (key.id, key.seed, wanted, role, without)
+        if place not in self._shared:
+            kept = {key.seed, SEARCH_SEED}
+            self._shared = {old: table for old, table in self._shared.items() if old[1] in kept}
+            encoder, _ = warm_started_encoder(workspace, key)
+            encoder = encoder.to(workspace.device.torch).eval()
+            left_out = f" without {without}" if without else ""
+            rows = workspace.task.role_rows(role)
+            title = f"features of the {key.title}{left_out}, {role} classes, seed {key.seed}"
+            with self._progress(title, len(rows)) as advance:
+                self._shared[place] = encode_clips(
+                    lambda clips: encode_modality(encoder, clips, wanted),
+                    workspace.clips(key.settings, (key.modality,), without),
+                    rows,
+                    workspace.device,
+                    key.settings.batch,
+                    advance,
+                )
+        return self._shared[place].only([*(f"{key.modality}.{name}" for name in outputs), f"{key.modality}.present"])
+
+    def _of_method(
+        self, method: FewShotMethod, settings: Settings, role: str, seed: int, title: str, without: str
+    ) -> FeatureTable:
+        """What a method's own frozen networks make of the clips: once for all its learning rates."""
+        workspace = self.workspace
+        state = state_digest(nn.ModuleList(method.own_encoders()))
+        row = (title, seed)
+        place = (row, state, role, without)
+        if place not in self._own:
+            self._own = {old: table for old, table in self._own.items() if old[0] == row}
+            method.to(workspace.device.torch).eval()
+            rows = workspace.task.role_rows(role)
+            with self._progress(f"{title}: own features, {role} classes, seed {seed}", len(rows)) as advance:
+                self._own[place] = encode_clips(
+                    method.encode_own,
+                    workspace.clips(settings, method.setup.modalities, without),
+                    rows,
+                    workspace.device,
+                    settings.batch,
+                    advance,
+                )
+        return self._own[place]
+
+    @contextmanager
+    def _progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Shows clips as they are encoded."""
+        watcher, done = self.workspace.watcher, 0
+        watcher.begin(title, total)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            watcher.advance(done)
+
+        try:
+            yield advance
+        finally:
+            watcher.end()

@@ -1,0 +1,91 @@
+"""One run: its data, its device, its folder, and who follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from harness.config.settings import Settings
+from harness.data.task.clip_source import ClipSource
+from harness.data.task.task import Task
+from harness.records.folder import RecordFolder
+from harness.runtime.device import Device
+from harness.runtime.progress import Silent, Watcher
+from harness.training.conditions import Conditions, common_conditions
+from harness.training.tensorboard_log import scalar_log
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What all steps of a run share.
+
+    Attributes:
+        task: the data.
+        folder: of records, weights and learning curves.
+        device: where to run.
+        watcher: told what goes on.
+    """
+
+    task: Task
+    folder: Path
+    device: Device
+    watcher: Watcher = field(default_factory=Silent)
+
+    @cached_property
+    def records(self) -> RecordFolder:
+        return RecordFolder(self.folder / "records")
+
+    @cached_property
+    def common(self) -> Conditions:
+        """Conditions that all trainings share."""
+        return common_conditions(self.task, self.device.precision)
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        return tuple(self.task.store.sensors)
+
+    def weights(self, kind: str, identity: str) -> Path:
+        """Where trained weights are kept; ``kind`` is "pretraining", "encoders" or "checkpoints"."""
+        return self.folder / kind / f"{identity}.safetensors"
+
+    def clips(self, settings: Settings, modalities: tuple[str, ...], without: str = "") -> ClipSource:
+        """Clips of the store; see :class:`harness.data.task.clip_source.ClipSource`."""
+        return ClipSource(self.task.store, settings.input, modalities, without=without)
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """Where a training runs and who follows it: the same for episodic training and pre-training.
+
+    Attributes:
+        seed: draws, augmentation and dropout of a step depend on (seed, step) alone, so that a training that was cut
+            off continues from its last saved state to the same result.
+        state_file: where the state is kept until the training is complete.
+        title: for the watcher.
+        log: called with (step, scalars).
+    """
+
+    device: Device
+    seed: int
+    state_file: Path
+    title: str = ""
+    watcher: Watcher = field(default_factory=Silent)
+    log: Callable[[int, dict[str, float]], None] = lambda step, scalars: None
+
+
+def training_context(workspace: Workspace, seed: int, weights: Path, *, title: str, name: str) -> TrainingContext:
+    """The context of a training whose finished weights go to a file.
+
+    Args:
+        name: of its learning curves.
+    """
+    return TrainingContext(
+        device=workspace.device,
+        seed=seed,
+        state_file=weights.with_suffix(".state"),
+        title=title,
+        watcher=workspace.watcher,
+        log=scalar_log(workspace.folder / "tensorboard" / name),
+    )
