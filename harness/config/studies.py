@@ -18,6 +18,7 @@ MODALITIES = 'modalities must be ["video"], ["sensors"], ["video", "sensors"] or
 OWN, SCRATCH, PROLONGED = "own", "scratch", "prolonged"
 MAIN = "methods"  # the study that a run does where none is named
 RECIPE = "recipe"
+ROW_DEFAULTS = ("training", "encoder", "initialisation")
 ROW_FIELDS = ("method", "settings", "training", "encoder", "initialisation")
 
 
@@ -91,6 +92,7 @@ class Study(Frozen):
     training: Training = Field("end_to_end", description="of rows that do not say theirs")
     encoder: EncoderKind = Field("default", description="of rows that do not say theirs")
     initialisation: str = Field(OWN, description="of rows that do not say theirs")
+    modalities: Literal["each"] | tuple[Modality, ...] = Field("each", description="of rows that do not say theirs")
     rows: tuple[Row, ...] = ()
 
     @model_validator(mode="before")
@@ -99,13 +101,13 @@ class Study(Frozen):
         """Rows with the study's defaults; a row with ``modalities = "each"`` stands for three."""
         if not isinstance(content, Mapping) or not isinstance(content.get("rows"), list | tuple):
             return content
-        defaults = {name: content[name] for name in ("training", "encoder", "initialisation") if name in content}
+        defaults = {name: content[name] for name in ROW_DEFAULTS if name in content}
         rows: list[Any] = []
         for row in content["rows"]:
             if not isinstance(row, Mapping):
                 rows.append(row)
                 continue
-            wanted = row.get("modalities", "each")
+            wanted = row.get("modalities", content.get("modalities", "each"))
             if isinstance(wanted, str) and wanted != "each":
                 raise ValueError(f'{MODALITIES}, not "{wanted}"')
             rows += [{**defaults, **row, "modalities": each} for each in (EACH if wanted == "each" else [wanted])]
