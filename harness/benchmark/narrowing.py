@@ -62,9 +62,7 @@ def _study_names(settings: Settings, wanted: Sequence[str]) -> tuple[str, ...]:
         return known
     for name in wanted:
         if name not in known:
-            raise HarnessError(
-                f"preset {settings.preset} has no study {name!r}.", remedy=nearest(name, [*known, ALL])
-            )
+            raise HarnessError(f"preset {settings.preset} has no study {name!r}.", remedy=nearest(name, [*known, ALL]))
     return tuple(dict.fromkeys(wanted)) or ((MAIN,) if MAIN in known else known[:1])
 
 

@@ -24,7 +24,7 @@ def command(
     png: Annotated[bool, typer.Option("--png", help="Every figure as PNG, and not the main ones alone.")] = False,
 ) -> None:
     """Print the tables of a run again and write its reports, from the records alone: a page that works without a
-    network (report.html), Markdown, LaTeX, CSV, and the figures as SVG and PNG.
+    network (report.html), Markdown, LaTeX, CSV, BibTeX, and the figures as SVG and PNG.
 
     Nothing is trained or scored, and the same records give the same files byte for byte.
 
@@ -33,7 +33,7 @@ def command(
     from harness.cli.console import console
     from harness.cli.runs import only_run
     from harness.report import Report, read_report, records_folder, write_files, write_overview
-    from harness.report.terminal import show
+    from harness.report.writers.terminal import show
 
     chosen = only_run() if folder is None else folder
     several = {} if (chosen / "records").is_dir() else {path.parent.name: path for path in chosen.glob("*/records")}
@@ -47,5 +47,9 @@ def command(
         console.print()
     if several:
         written.append(write_overview(reports, chosen, out or chosen))
-    for path in written:
-        console.print(f"written: {path}", markup=False, soft_wrap=True)
+    pages = [path for path in written if path.suffix in {".html", ".md"}]
+    console.print(
+        f"written: {', '.join(map(str, pages))}; beside them LaTeX, CSV, BibTeX and figures",
+        markup=False,
+        soft_wrap=True,
+    )

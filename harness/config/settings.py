@@ -34,6 +34,7 @@ class Settings(Frozen):
     """All settings of a run."""
 
     preset: str
+    overrides: tuple[str, ...] = Field((), description="that were applied to the preset: dotted.name=value")
     way: int = Field(5, ge=2)
     shot: int = Field(1, ge=1)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.report.results.load import load, records_folder
 from harness.report.results.report import Report, build
 
-__all__ = ["Report", "read_report", "records_folder", "write_files", "write_report"]
+__all__ = ["Report", "read_report", "records_folder", "write_files", "write_overview", "write_report"]
 
 FIGURES = "figures"
 HELD = ("rows.csv", "pairs.csv", "classes.csv", "report.tex", "references.bib")  # files that the page holds
@@ -66,6 +66,21 @@ def write_files(report: Report, records: Path, out: Path, every_png: bool = Fals
     for old in (out / FIGURES).iterdir():  # of a study or suite that is no more
         if old.name not in drawn and old.suffix in {".svg", ".png"}:
             old.unlink()
+    return written
+
+
+def write_overview(reports: Mapping[str, Report], folder: Path, out: Path) -> Path:
+    """Write ``README.md`` for a folder of several runs.
+
+    Args:
+        reports: by the folder of each run, below ``folder``.
+        folder: where the record of the simulation of intervals may lie.
+    """
+    from harness.report.model.overview import COVERAGE, overview, read_coverage
+    from harness.report.writers.markdown import overview_markdown
+
+    text = overview_markdown(overview(reports, read_coverage(folder / COVERAGE)))
+    (written,) = _write(out, {"README.md": text.encode()})
     return written
 
 

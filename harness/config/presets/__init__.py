@@ -27,8 +27,10 @@ def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
         HarnessError: unknown preset, unknown setting (with the nearest right name), or a wrong value.
     """
     content = {"preset": Path(preset).stem, **_read(preset, ())}
-    for override in overrides:
+    given = tuple(overrides)
+    for override in given:
         apply_override(content, override, Settings)
+    content["overrides"] = given
     return parse_settings(content, f"preset {preset}" if preset in PRESETS else preset)
 
 

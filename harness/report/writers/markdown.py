@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from harness.report.model.blocks import Block, Cell, Document, Items, Paragraph, Section, Table
+from harness.report.model.blocks import Block, Cell, Document, Items, Links, Paragraph, Section, Table
 
 
 def markdown(document: Document, picture: str = "") -> str:
@@ -23,6 +23,14 @@ def markdown(document: Document, picture: str = "") -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def overview_markdown(sections: Sequence[Section]) -> str:
+    """The page that opens a folder of several reports."""
+    parts = ["# Results", "Made by `oneshot report` from the records in these folders, and from nothing else."]
+    for section in sections:
+        parts += [f"## {escape(section.title)}", *_blocks(section.blocks, 3)]
+    return "\n\n".join(parts) + "\n"
+
+
 def _blocks(blocks: Sequence[Block], level: int) -> list[str]:
     """Open blocks; folded sections and charts are left to the page."""
     parts: list[str] = []
@@ -31,6 +39,8 @@ def _blocks(blocks: Sequence[Block], level: int) -> list[str]:
             case Paragraph(text, tone):
                 loud = tone in ("warning", "alarm")
                 parts.append(f"> **{escape(text)}**" if loud else code(text))
+            case Links(links):
+                parts.append("Whole report: " + ", ".join(link_to(link.text, link.name) for link in links) + ".")
             case Items(items):
                 parts.append(bullets(map(code, items)))
             case Table():
@@ -100,6 +110,11 @@ def _spaced(piece: str) -> str:
 
 def bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
+
+
+def link_to(text: str, path: str) -> str:
+    """A link whose text cannot end it."""
+    return f"[{escape(text).replace('[', '(').replace(']', ')')}]({quote(path)})"
 
 
 def image(text: str, path: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from harness.report.formats import percent
-from harness.report.model.blocks import Cell, Column, Items, Table
+from harness.report.model.blocks import Block, Cell, Column, Items, Paragraph, Table, Tone
 from harness.report.model.captions import TIED
 from harness.report.model.document import failures, study_blocks, title, warnings
 from harness.report.results.report import Report, StudyResults
@@ -45,6 +47,21 @@ def _study(study: StudyResults, console: Console) -> None:
                 say(console, item)
 
 
+STYLES: dict[Tone, str] = {"plain": "", "note": "dim", "warning": "yellow", "alarm": "bold red"}
+
+
+def show_blocks(blocks: Sequence[Block], console: Console) -> None:
+    """Print paragraphs, lists and tables; other blocks have no place on a terminal."""
+    for block in blocks:
+        if isinstance(block, Paragraph):
+            say(console, block.text, STYLES[block.tone])
+        elif isinstance(block, Items):
+            for item in block.items:
+                say(console, item)
+        elif isinstance(block, Table):
+            console.print(_folding(block), width=min(console.width, WIDEST))
+
+
 def show_table(table: Table, console: Console, width: int = WIDEST) -> None:
     """Print a table as wide as the terminal and at most so wide, without the columns that stand elsewhere as well."""
     places = [place for place in range(len(table.columns)) if place not in table.beside]
@@ -63,6 +80,16 @@ def show_table(table: Table, console: Console, width: int = WIDEST) -> None:
                 text.stylize("bold green", at, at + at_width)
             at += at_width + GAP
         console.print(text, soft_wrap=True)
+
+
+def _folding(table: Table) -> RichTable:
+    """A table whose long cells fold."""
+    found = RichTable(box=SIMPLE_HEAD)
+    for column in table.columns:
+        found.add_column(Text(column.header), justify="left" if column.align == "l" else "right", overflow="fold")
+    for line in table.lines:
+        found.add_row(*(Text(cell.whole) for cell in line))
+    return found
 
 
 def _text(cell: Cell) -> str:
