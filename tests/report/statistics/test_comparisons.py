@@ -24,12 +24,12 @@ def answers(share: float, seeds: int = 3, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((seeds, 2_000, 5)) < share
 
 
-def test_a_closed_pair_of_one_seed_is_the_paired_t_test(found: Identities) -> None:
+def test_one_seed_on_these_clips_is_the_paired_t_test(found: Identities) -> None:
     a, b = answers(0.7, 1), answers(0.68, 1, 1)
     expected = stats.ttest_rel(a[0].mean(axis=1), b[0].mean(axis=1))
-    closed = compare(a, b, found).analysis.clips
-    assert closed.p_value == pytest.approx(expected.pvalue)
-    interval = closed.interval(bounds=(-1, 1))
+    on_clips = compare(a, b, found).analysis.clips
+    assert on_clips.p_value == pytest.approx(expected.pvalue)
+    interval = on_clips.interval(bounds=(-1, 1))
     assert [interval.low, interval.high] == pytest.approx(list(expected.confidence_interval()))
 
 

@@ -89,7 +89,7 @@ def test_equal_methods_differ_by_nothing(count: int, inductive: bool, drawn: tup
     assert found.signs.p_value == 1
 
 
-def test_as_many_right_in_every_episode_is_no_closed_difference(drawn: tuple[np.ndarray, Identities]) -> None:
+def test_as_many_right_in_every_episode_is_no_difference_on_these_clips(drawn: tuple[np.ndarray, Identities]) -> None:
     """Other queries, other seeds, another number of seeds: the accuracies of all episodes are the same."""
     correct, identities = drawn
     for other in ([1, 0, 2, 3, 4], [4, 3, 2, 1, 0], [2, 3, 4, 0, 1]):

@@ -17,7 +17,7 @@ from harness.report.statistics.simulation.worlds import replicate as made_up
 from harness.report.statistics.spread import minus
 from tests.helpers.small_suites import accuracies, small
 
-OPEN = ("performances", "subjects")
+GENERALISING = ("performances", "subjects")
 
 
 def of_one(correct: np.ndarray, identities: Identities) -> Analysis:
@@ -87,7 +87,7 @@ def test_relabelling_and_the_order_of_episodes_change_nothing() -> None:
     other = Identities(
         *(Slots(names[s.support], names[s.query]) for s in (found.classes, found.performances, found.subjects))
     ).only(order)
-    for kind in OPEN:
+    for kind in GENERALISING:
         again, once = getattr(of_one(case.correct[order], other), kind), getattr(of_one(case.correct, found), kind)
         assert again.standard_error == pytest.approx(once.standard_error, rel=1e-12)
         assert again.degrees_of_freedom == once.degrees_of_freedom
@@ -98,7 +98,7 @@ def test_shift_and_scale() -> None:
     plain = of_one(correct, found)
     for scale, other in ((1, correct - 0.3), (0.5, -0.5 * correct), (1e-4, 1e-4 * correct)):
         changed = of_one(other, found)
-        for kind in OPEN:
+        for kind in GENERALISING:
             error = getattr(plain, kind).standard_error
             assert getattr(changed, kind).standard_error == pytest.approx(scale * error, rel=1e-9)
 

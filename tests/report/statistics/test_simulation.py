@@ -14,18 +14,19 @@ from harness.report.statistics.simulation import coverage as simulation
 from harness.report.statistics.simulation.worlds import WORLDS, replicate, truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["UTD B", "UTD C, unequal", "MMAct C"])
 def test_coverage(name: str) -> None:
-    """A headline that truly covers 92 % has fewer hits once in a thousand; the closed interval is far off.
+    """A headline that truly covers 92 % has fewer hits once in a thousand; the interval for these clips is far off.
 
     No number of hits in 100 tells 99 % from more, so that intervals which are too wide are known by their error. The
     standard deviation of 100 means is off by 7 %.
     """
     found = simulation.outcome(WORLDS[name], 100, truth_episodes=200_000)
-    headline, closed = found.intervals["headline"], found.intervals["clips"]
+    headline, clips = found.intervals["headline"], found.intervals["clips"]
     assert binom.ppf(0.001, 100, simulation.LEAST) <= headline.covered
     assert 0.8 < headline.mean_standard_error / found.true_sd < 1.4
-    assert closed.covered <= binom.ppf(0.999, 100, 0.55)
+    assert clips.covered <= binom.ppf(0.999, 100, 0.55)
     for kind in ("performances", "subjects", "deletion"):
         assert found.intervals[kind].mean_standard_error == pytest.approx(found.true_sd, rel=0.35)
 
@@ -56,6 +57,7 @@ def test_unequal_classes_differ() -> None:
         assert least <= max(shares) - min(shares) <= most + 0.2 * (most < 1)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "coverage.json"
     simulation.main(["--replicates", "12", "--worlds", "UTD B", "--out", str(out)])

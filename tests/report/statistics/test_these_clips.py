@@ -1,4 +1,4 @@
-"""Closed intervals against scipy, by hand, and by simulation."""
+"""Intervals for these clips against scipy, by hand, and by simulation."""
 
 from __future__ import annotations
 
