@@ -147,17 +147,22 @@ class StudyBlocks:
     """The main tables of a study.
 
     Attributes:
-        findings: why rows are not ranked, a sentence for each choice of modalities, and the reference against the
-            other rows.
+        notes: why rows are not ranked.
+        sentences: what follows, one for each choice of modalities.
+        pairs: the reference against every other row; None where nothing is compared.
     """
 
     question: str
     matrix: Table
-    findings: tuple[Block, ...]
+    notes: Items
+    sentences: Items
+    pairs: Table | None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return (Paragraph(self.question), self.matrix, *self.findings)
+        notes = (self.notes,) if self.notes.items else ()
+        pairs = () if self.pairs is None else (self.pairs,)
+        return (Paragraph(self.question), self.matrix, *notes, self.sentences, *pairs)
 
 
 @dataclass(frozen=True)

@@ -84,12 +84,13 @@ def study_blocks(study: StudyResults) -> StudyBlocks:
     """Question, matrix, a sentence for each choice of modalities, and the reference against every other row."""
     first = study.suites[0]
     beside = [results for results in study.suites if results.suite.shot == first.suite.shot][:BESIDE]
-    notes = [f"{letter}: {reason}." for reason, letter in footnotes(first).items()]
-    findings: list[Block] = [Items(tuple(notes))] if notes else []
-    findings.append(Items(tuple(sentence(ranking) for ranking in first.rankings.values())))
-    pairs = pairs_table(study, first)
-    findings += [pairs] if pairs is not None else []
-    return StudyBlocks(study.record.question, matrix(study, beside), tuple(findings))
+    return StudyBlocks(
+        question=study.record.question,
+        matrix=matrix(study, beside),
+        notes=Items(tuple(f"{letter}: {reason}." for reason, letter in footnotes(first).items())),
+        sentences=Items(tuple(sentence(ranking) for ranking in first.rankings.values())),
+        pairs=pairs_table(study, first),
+    )
 
 
 def matrix_figure(report: Report) -> Figure | None:

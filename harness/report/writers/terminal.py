@@ -41,10 +41,8 @@ def _study(study: StudyResults, console: Console) -> None:
     show_table(blocks.matrix, console)
     chance = percent(study.suites[0].suite.chance, 1).removesuffix(".0")
     say(console, f"[95 % interval]; {TIED}: not significantly different from the best; chance {chance} %", "dim")
-    for block in blocks.findings:
-        if isinstance(block, Items):  # the pairs are one command away
-            for item in block.items:
-                say(console, item)
+    for item in (*blocks.notes.items, *blocks.sentences.items):  # the pairs are one command away
+        say(console, item)
 
 
 STYLES: dict[Tone, str] = {"plain": "", "note": "dim", "warning": "yellow", "alarm": "bold red"}
