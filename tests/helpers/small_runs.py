@@ -111,7 +111,7 @@ def add_suite(
     )
     assert (kind[query] == asked).all()
     records = RecordFolder(folder)
-    tested = changes.pop("evaluation_digest", hashlib.sha256(suite.encode()).hexdigest()[0] * 64)
+    tested = changes.pop("evaluation_digest", hashlib.sha256(suite.encode()).hexdigest())
     identity = SuiteRecord.identity(suite, tested)
     file, digest_of_file = records.write_episodes(identity, found)
     content: dict[str, Any] = {
