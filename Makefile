@@ -5,14 +5,19 @@ ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 RUN := runs/quick
 
-.PHONY: table test bench lint types clean
+.PHONY: table test fast bench lint types clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
 	$(ONESHOT) run --data $(DATA) --preset quick --out $(RUN)
 
+# --dist loadfile: a file's fixtures are made once
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
+
+# what takes seconds is left out: for every save of a file
+fast: $(VENV)/installed
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile -m "not slow"
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pytest tests/benchmarks --benchmark-only

@@ -32,6 +32,13 @@ from harness.encoders.fusion import Fusion
 Attention = tuple[Tensor, Tensor]
 """Weights of the positions of the class maps and of the query maps, each (E, K, Q, P)."""
 
+BIBTEX = """@inproceedings{hou2019cross,
+  title = {Cross Attention Network for Few-shot Classification},
+  author = {Hou, Ruibing and Chang, Hong and Ma, Bingpeng and Shan, Shiguang and Chen, Xilin},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2019}
+}"""
+
 
 class CAN(FewShotMethod):
     """Cosine of class and query maps, each weighted by where the other agrees with it.
@@ -45,6 +52,7 @@ class CAN(FewShotMethod):
         normalise: bring the modalities to one scale before fusing; the paper, with one modality, does not.
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=("map",))
 
     def __init__(

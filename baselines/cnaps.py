@@ -30,6 +30,20 @@ from torch import Tensor, nn
 from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
 from harness.encoders.fusion import Fusion
 
+BIBTEX = """@inproceedings{requeima2019fast,
+  title = {Fast and Flexible Multi-Task Classification Using Conditional Neural Adaptive Processes},
+  author = {Requeima, James and Gordon, Jonathan and Bronskill, John and Nowozin, Sebastian and Turner, Richard E.},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2019}
+}
+
+@inproceedings{bateni2020improved,
+  title = {Improved Few-Shot Visual Classification},
+  author = {Bateni, Peyman and Goyal, Raghav and Masrani, Vaden and Wood, Frank and Sigal, Leonid},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  year = {2020}
+}"""
+
 
 class CNAPs(FewShotMethod):
     """FiLM-adapted last stage and a classifier made from the support.
@@ -43,6 +57,7 @@ class CNAPs(FewShotMethod):
         scalar_covariance: as released, with one example of a class (see above).
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=("stage:-2",))
 
     def __init__(

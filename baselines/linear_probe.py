@@ -18,6 +18,13 @@ from torch import Tensor
 from harness.api import Features, FewShotMethod, Needs, Setup
 from harness.encoders.fusion import Fusion
 
+BIBTEX = """@inproceedings{tian2020rethinking,
+  title = {Rethinking Few-Shot Image Classification: A Good Embedding Is All You Need?},
+  author = {Tian, Yonglong and Wang, Yue and Krishnan, Dilip and Tenenbaum, Joshua B. and Isola, Phillip},
+  booktitle = {European Conference on Computer Vision},
+  year = {2020}
+}"""
+
 
 class LinearProbe(FewShotMethod):
     """Logits of a logistic regression on the support.
@@ -28,6 +35,7 @@ class LinearProbe(FewShotMethod):
         steps: of the optimisation.
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=("vector",))
     grad_at_test = True
 

@@ -22,6 +22,13 @@ from baselines.can import CAN, Attention
 from baselines.meta_fusion import at_positions, self_correlation
 from harness.api import Setup
 
+BIBTEX = """@inproceedings{liu2023mastaf,
+  title = {{MASTAF}: A Model-Agnostic Spatio-Temporal Attention Fusion Network for Few-shot Video Classification},
+  author = {Liu, Rex and Zhang, Huanle and Pirsiavash, Hamed and Liu, Xin},
+  booktitle = {Proceedings of the IEEE/CVF Winter Conference on Applications of Computer Vision},
+  year = {2023}
+}"""
+
 
 class MASTAF(CAN):
     """CAN's score plus the cosine of the maps that attend to themselves.
@@ -36,6 +43,8 @@ class MASTAF(CAN):
         skip_norm_of_one_query: as released (see above); makes scores depend on the number of queries.
         normalise: bring the modalities to one scale before fusing; the paper, with one modality, does not.
     """
+
+    bibtex = BIBTEX
 
     def __init__(
         self,

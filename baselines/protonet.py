@@ -18,6 +18,13 @@ from torch import Tensor, nn
 from harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
 from harness.encoders.fusion import Fusion
 
+BIBTEX = """@inproceedings{snell2017prototypical,
+  title = {Prototypical Networks for Few-shot Learning},
+  author = {Snell, Jake and Swersky, Kevin and Zemel, Richard},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2017}
+}"""
+
 
 class ProtoNet(FewShotMethod):
     """Mean of the support, squared distance to the query.
@@ -29,6 +36,7 @@ class ProtoNet(FewShotMethod):
             the proportion in which CAN and MASTAF have it.
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=("vector",))
 
     def __init__(self, setup: Setup, *, projection: int = 0, global_loss: float = 0.0) -> None:

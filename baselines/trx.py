@@ -29,6 +29,13 @@ from torch import Tensor, nn
 from harness.api import Features, FewShotMethod, Needs, NotApplicable, Setup
 from harness.encoders.fusion import Fusion
 
+BIBTEX = """@inproceedings{perrett2021temporal,
+  title = {Temporal-Relational CrossTransformers for Few-Shot Action Recognition},
+  author = {Perrett, Toby and Masullo, Alessandro and Burghardt, Tilo and Mirmehdi, Majid and Damen, Dima},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  year = {2021}
+}"""
+
 
 class TRX(FewShotMethod):
     """Minus the distance of a query's frame tuples to what a class's tuples compose for them.
@@ -44,6 +51,7 @@ class TRX(FewShotMethod):
         NotApplicable: the encoder gives fewer steps than a tuple has.
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=("sequence",))
 
     def __init__(

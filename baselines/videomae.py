@@ -2,7 +2,7 @@
 
 Tong, Song, Wang, Wang, "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video
 Pre-Training", NeurIPS 2022 (arXiv 2203.12602): tokens are cubes of 2 frames and 16 x 16 pixels; 90 % of the places are
-hidden, the same at all times (tube masking); the encoder sees the rest only, and a light decoder predicts the hidden
+masked, the same at all times (tube masking); the encoder gets the rest only, and a light decoder predicts the masked
 cubes, each at zero mean and unit deviation in each colour, under a mean squared error. It is Mu-MAE's pre-training
 without sensors (``methods/mu_mae/pretraining.py``), and that is what runs here.
 
@@ -32,6 +32,13 @@ from methods.mu_mae.given import GivenVectors
 from methods.mu_mae.pretraining import MaskedAutoencoding
 from methods.mu_mae.prior import build_prior, clip_layout
 
+BIBTEX = """@inproceedings{tong2022videomae,
+  title = {{VideoMAE}: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training},
+  author = {Tong, Zhan and Song, Yibing and Wang, Jue and Wang, Limin},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2022}
+}"""
+
 
 class VideoMAE(ProtoNet):
     """Class means of the transformer's vectors, squared distance to the query.
@@ -46,6 +53,7 @@ class VideoMAE(ProtoNet):
         NotApplicable: clips that cannot be cut into tokens, or pre-trained weights that do not fit.
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=(), modalities=("video",))
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a method plugin sees. This file imports nothing of ours: it is the whole contract.
+"""The contract of a method plugin. This file imports nothing of ours: it is the whole contract.
 
 A method says how clips become features (``encode``, ``embed``: each clip alone) and how features become scores
 (``score``: many episodes at once). The harness does everything else: sampling, decoding, device, precision,

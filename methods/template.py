@@ -28,7 +28,7 @@ class CosinePrototypes(FewShotMethod):
 
     def __init__(self, setup: Setup, *, temperature: float = 10.0) -> None:
         super().__init__(setup)
-        # Parameters must be attributes (not hidden in lists) and each must receive a gradient from `loss`.
+        # Parameters must be attributes (not in plain lists) and each must receive a gradient from `loss`.
         self.fusion = Fusion(setup, "vector")  # all modalities in one tensor; the same way for every method
         self.linear = nn.Linear(self.fusion.width, 128)
         self.log_scale = nn.Parameter(torch.tensor(temperature).log())

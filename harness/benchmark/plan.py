@@ -170,7 +170,7 @@ class _Planner:
         try:
             with torch.device("meta"):
                 built = build_untrained(self.task, job)
-        except Exception:  # a plugin that looks at values, or that does not apply: the run will say so
+        except Exception:  # a plugin that reads values, or that does not apply: the run will say so
             return True
         frozen = {id(p) for network in (built.encoders, *built.own_encoders()) for p in network.parameters()}
         return any(id(parameter) not in frozen for parameter in built.parameters())

@@ -20,7 +20,7 @@ NEEDED = {
 
 def command(
     store: Stores = STORES,
-    data: Annotated[str | None, typer.Option("--data", help="Also look at this folder of recordings.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="Also check this folder of recordings.")] = None,
 ) -> None:
     """Show versions, devices, disk and data, and say what is missing. Exits with 1 if something needed is.
 
@@ -76,7 +76,7 @@ def command(
             missing += 1
             table.add_row("data", error.problem, error.remedy)
     else:
-        table.add_row("data", "not looked at", "--data FOLDER; or write some: oneshot data synthesize data/embedded")
+        table.add_row("data", "not checked", "--data FOLDER; or write some: oneshot data synthesize data/embedded")
     console.print(table)
     if missing:
         raise typer.Exit(1)

@@ -81,11 +81,11 @@ def show_completeness(task: Task, console: Console) -> None:
 
 def show_set_aside(workspace: Workspace, target: Path, moved: Sequence[Path], console: Console) -> None:
     """What ``--force`` moved, and what it left."""
-    told = (
+    summary = (
         f"--force: {len(moved)} files moved to {target}:" if moved else "--force: nothing of this run is recorded yet."
     )
     accesses = len(workspace.records.test_accesses.read() or ())
-    lines = [told, *(f"  {name}" for name in moved), f"The log of test accesses is kept: {accesses:,} so far."]
+    lines = [summary, *(f"  {name}" for name in moved), f"The log of test accesses is kept: {accesses:,} so far."]
     console.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
 
 

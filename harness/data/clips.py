@@ -1,6 +1,6 @@
 """The clip table: one row per clip, whatever layout the recordings came in.
 
-A *performance* is one execution of an action (subject, scene, session, class); a *clip* is a performance seen by
+A *performance* is one execution of an action (subject, scene, session, class); a *clip* is a performance filmed by
 one camera. All cameras of a performance share its sensor files.
 """
 

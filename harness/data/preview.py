@@ -62,7 +62,7 @@ def preview(
 
 
 def _pick(table: ClipTable, class_name: str, place: int) -> pd.Series:
-    """A clip of a class; the further down the sheet, the further down the list of its clips."""
+    """A clip of a class; the lower on the sheet, the later in the list of its clips."""
     clips = table.frame[(table.frame["class_name"] == class_name) & (table.frame["video"] != "")]
     if clips.empty:
         raise HarnessError(f"The class {class_name!r} has no video.", where=table.root, remedy="Name another class.")

@@ -60,7 +60,7 @@ class Backbone(nn.Module):
         return self
 
     def translate(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A released state, less what is dropped, in this network's own names."""
+        """A released state, without what is dropped, in this network's own names."""
         return state
 
     def forward(self, video: Tensor) -> tuple[list[Tensor], Reading]:

@@ -76,7 +76,7 @@ def clips_like(
 
 
 def transformer_spec(settings: Settings) -> TransformerSpec:
-    """The run's transformer as methods and encoders are told of it."""
+    """The run's transformer as methods and encoders get it."""
     return TransformerSpec(**settings.transformer.model_dump())
 
 

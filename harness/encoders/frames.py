@@ -42,7 +42,7 @@ def is_resnet(network: nn.Module) -> bool:
 class FrameNetwork(Backbone):
     """Frames one by one through a 2-D network, as one stage.
 
-    The stage's value holds, besides the map, the prefix tokens of a transformer as further channels, the same at
+    The stage's value holds, besides the map, the prefix tokens of a transformer as more channels, the same at
     every place. The features of the sequence are the network's own (``forward_head`` without classifier).
     """
 

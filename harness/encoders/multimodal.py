@@ -25,7 +25,7 @@ EMBEDDINGS = {"video": "patch_embed.", "sensors": "sensor_embed."}  # modality -
 class MultimodalEncoder(nn.Module):
     """Embeds the tokens of each modality, adds a fixed table of positions, and lets all tokens attend to each other.
 
-    Tokens of a modality that a clip lacks are hidden from the clip's other tokens; what they hold does not matter as
+    Tokens of a modality that a clip lacks are masked for the clip's other tokens; what they hold does not matter as
     long as it is finite.
 
     Args:
@@ -65,9 +65,9 @@ class MultimodalEncoder(nn.Module):
         """
         names = self.layout.modalities
         tokens = torch.cat([self.embed(name, self.layout.pieces(clips, name)) for name in names], dim=1)
-        seen = self.seen(clips, {name: self.layout.count(name) for name in names})
-        tokens = self.attend(tokens, seen)
-        share = seen / seen.sum(dim=1, keepdim=True).clamp(min=1)
+        present = self.presence(clips, {name: self.layout.count(name) for name in names})
+        tokens = self.attend(tokens, present)
+        share = present / present.sum(dim=1, keepdim=True).clamp(min=1)
         pooled: Tensor = self.norm((tokens * share.unsqueeze(-1)).sum(dim=1))
         return pooled
 
@@ -75,8 +75,8 @@ class MultimodalEncoder(nn.Module):
         """The visible tokens after the encoder, modalities one after the other: (B, sum of v, D)."""
         visible = {name: splits[name].visible for name in self.layout.modalities}
         tokens = [self.embed(name, chosen(pieces[name], index), index) for name, index in visible.items()]
-        seen = self.seen(clips, {name: index.shape[1] for name, index in visible.items()})
-        found: Tensor = self.norm(self.attend(torch.cat(tokens, dim=1), seen))
+        present = self.presence(clips, {name: index.shape[1] for name, index in visible.items()})
+        found: Tensor = self.norm(self.attend(torch.cat(tokens, dim=1), present))
         return found
 
     def embed(self, modality: str, pieces: Tensor, index: Tensor | None = None) -> Tensor:
@@ -100,21 +100,22 @@ class MultimodalEncoder(nn.Module):
         placed: Tensor = tokens + self.positions(modality, index)
         return placed
 
-    def attend(self, tokens: Tensor, seen: Tensor, blocks: Iterable[nn.Module] | None = None) -> Tensor:
+    def attend(self, tokens: Tensor, present: Tensor, blocks: Iterable[nn.Module] | None = None) -> Tensor:
         """The blocks, without the LayerNorm at the end: (B, N, D) tokens, (B, N) bool -> (B, N, D).
 
         Args:
-            seen: tokens of modalities that are present.
+            present: tokens of modalities that are present.
             blocks: some of the blocks, in place of all of them.
         """
         mask = None
         if len(self.layout.modalities) > 1:  # where there is only one, there is nothing to hide it from
-            mask = (seen | ~seen.any(dim=1, keepdim=True))[:, None, None]  # a softmax over nothing would not be finite
+            # a softmax over nothing would not be finite
+            mask = (present | ~present.any(dim=1, keepdim=True))[:, None, None]
         for block in self.blocks if blocks is None else blocks:
             tokens = block(tokens, attn_mask=mask)
         return tokens
 
-    def seen(self, clips: Clips, counts: Mapping[str, int]) -> Tensor:
+    def presence(self, clips: Clips, counts: Mapping[str, int]) -> Tensor:
         """(B, N) bool: the tokens of modalities that are present, ``counts`` of each."""
         return torch.cat([clips.present[name][:, None].expand(-1, count) for name, count in counts.items()], dim=1)
 

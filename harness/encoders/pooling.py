@@ -21,7 +21,7 @@ def segment_mean(sequence: Tensor, segments: int) -> Tensor:
 
 
 def moving(value: Tensor, time: int) -> Tensor:
-    """A tensor less its mean over the axis ``time``: what stands still (a room, clothes, a figure) leaves no trace."""
+    """A tensor minus its mean over the axis ``time``: what stands still (a room, clothes, a figure) leaves no trace."""
     return value - value.mean(dim=time, keepdim=True)
 
 

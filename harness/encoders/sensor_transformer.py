@@ -18,16 +18,16 @@ from harness.encoders.tokens import Layout
 
 
 class SensorTransformer(StagedEncoder):
-    """Every token of every sensor attends to every other; those of absent sensors are hidden and left out of all means.
+    """Every token of every sensor attends to every other; those of absent sensors are masked and left out of all means.
 
     Stages: the tokens with their positions, then the blocks in four groups (fewer where there are fewer blocks). A
     stage's value has one row for each of the n token times and one column for each of the S sensors. Which sensors a
-    clip has travels as a further channel, 1 or 0, and the tokens of the others are zero.
+    clip has travels as one more channel, 1 or 0, and the tokens of the others are zero.
 
     Outputs: ``"sequence"`` (B, n, D), the LayerNorm of the mean over the clip's sensors; ``"vector"``
     (B, segments * D); ``"map"`` (B, D, t, 1, 1), the sequence averaged to at most 49 steps; ``"stage:k"``
     (B, D + 1, n, S, 1). A clip without any sensor gives what the LayerNorm makes of zero. Which samples were filled in
-    and not measured is not told.
+    and not measured is unknown.
 
     Args:
         layout: of the tokens, without video.
@@ -53,26 +53,26 @@ class SensorTransformer(StagedEncoder):
     def enter(self, clips: Clips) -> Tensor:
         layout = self.transformer.layout
         pieces = [layout.pieces(clips, name).transpose(1, 2) for name in layout.sensors]
-        seen = torch.stack([clips.present[name] for name in layout.sensors], dim=1)
-        return _marked(torch.stack(pieces, dim=3)[..., None], seen[:, None, None, :, None])
+        present = torch.stack([clips.present[name] for name in layout.sensors], dim=1)
+        return _marked(torch.stack(pieces, dim=3)[..., None], present[:, None, None, :, None])
 
     def stage(self, index: int, value: Tensor) -> Tensor:
-        held, seen = _parted(value)
+        held, present = _parted(value)
         if index == 0:
             pieces = dict(zip(self.transformer.layout.sensors, held[..., 0].unbind(dim=3), strict=True))
             tokens = [self.transformer.embed(name, part.transpose(1, 2)) for name, part in pieces.items()]
-            return _marked(torch.stack(tokens, dim=3).transpose(1, 2)[..., None], seen)
+            return _marked(torch.stack(tokens, dim=3).transpose(1, 2)[..., None], present)
         blocks = [self.transformer.blocks[i] for i in self.groups[index - 1]]
-        after = self.transformer.attend(held.flatten(2).transpose(1, 2), seen.flatten(1), blocks)
-        return _marked(after.transpose(1, 2).unflatten(2, held.shape[2:]), seen)
+        after = self.transformer.attend(held.flatten(2).transpose(1, 2), present.flatten(1), blocks)
+        return _marked(after.transpose(1, 2).unflatten(2, held.shape[2:]), present)
 
     def stage_norms(self, index: int) -> list[nn.Module]:
         blocks = [self.transformer.blocks[i] for i in self.groups[index - 1]] if index else []
         return [layer for block in blocks for layer in residual_norms(block)]
 
     def leave(self, value: Tensor, outputs: Iterable[str]) -> dict[str, Tensor]:
-        held, seen = _parted(value)
-        mean = held.sum(dim=(3, 4)) / seen.sum(dim=(3, 4)).clamp(min=1)
+        held, present = _parted(value)
+        mean = held.sum(dim=(3, 4)) / present.sum(dim=(3, 4)).clamp(min=1)
         sequence: Tensor = self.transformer.norm(mean.transpose(1, 2))
         known = {
             "sequence": lambda: sequence,
@@ -82,9 +82,9 @@ class SensorTransformer(StagedEncoder):
         return {name: known[name]() for name in outputs}
 
 
-def _marked(held: Tensor, seen: Tensor) -> Tensor:
-    """(B, D, n, S, 1) and a mask that fits it -> (B, D + 1, n, S, 1): zero where not seen, whatever was there."""
-    mask = seen.expand_as(held[:, :1])
+def _marked(held: Tensor, present: Tensor) -> Tensor:
+    """(B, D, n, S, 1) and a mask that fits it -> (B, D + 1, n, S, 1): zero where absent, whatever was there."""
+    mask = present.expand_as(held[:, :1])
     return torch.cat([torch.where(mask, held, 0.0), mask.to(held.dtype)], dim=1)
 
 

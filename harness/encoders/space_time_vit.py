@@ -28,7 +28,7 @@ class SpaceTimeViT(Backbone):
     * joint (Tong et al., VideoMAE, NeurIPS 2022, sec. 3): every token attends to every other; a fixed table of
       sinusoids, no class token. The clip's feature is the LayerNorm of the mean token.
     * divided (Bertasius et al., ICML 2021, sec. 3, "T+S"): see :class:`DividedBlock`; learned tables of places and of
-      times. The class token travels as D further channels, the same at every position, and is the clip's feature.
+      times. The class token is kept as D more channels, the same at every position, and is the clip's feature.
 
     In both the map is the normalised patch tokens, and a step of the sequence the LayerNorm of their mean over space.
 
@@ -38,7 +38,7 @@ class SpaceTimeViT(Backbone):
         patch: side of a token, pixels.
         tubelet: frames of a token (TimeSformer: 1).
         width, depth, heads, mlp_ratio: of the transformer; the defaults are ViT-B.
-        drop_path: probability with which the last block's branches are skipped in training; less for earlier ones.
+        drop_path: probability with which the last block's branches are skipped in training; lower for earlier ones.
 
     Raises:
         HarnessError: the patches or tubelets do not cover the clip, or the heads do not share the width equally.
@@ -166,8 +166,8 @@ class DividedBlock(nn.Module):
         x = x + self.temporal_fc(self.drop_path(self.temporal_attn(self.temporal_norm1(x))))
         x = rearrange(x, "(b h w) t d -> b t (h w) d", h=h, w=w)
         x = torch.cat([token[:, None, None].expand(-1, t, 1, -1), x], dim=2)
-        seen = self.drop_path(self.attn(self.norm1(x.flatten(0, 1)))).unflatten(0, (-1, t))
-        x = torch.cat([(token + seen[:, :, 0].mean(dim=1))[:, None], (x + seen)[:, :, 1:].flatten(1, 2)], dim=1)
+        spatial = self.drop_path(self.attn(self.norm1(x.flatten(0, 1)))).unflatten(0, (-1, t))
+        x = torch.cat([(token + spatial[:, :, 0].mean(dim=1))[:, None], (x + spatial)[:, :, 1:].flatten(1, 2)], dim=1)
         x = x + self.drop_path(self.mlp(self.norm2(x)))
         return x[:, 1:].unflatten(1, (t, h, w)), x[:, 0]
 

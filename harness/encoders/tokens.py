@@ -35,7 +35,7 @@ class Layout:
         samples: of each sensor.
         sensor_tokens: of each sensor.
         interleaved: as released: token k has the samples k, k + n, k + 2n, ... of n tokens, so that nearly every
-            hidden sample lies between two visible ones.
+            masked sample lies between two visible ones.
 
     Raises:
         ValueError: no modality, an unknown normalisation, or tokens that do not cover the clip.
@@ -90,7 +90,7 @@ class Layout:
         return self.samples // self.sensor_tokens * 3
 
     def pieces(self, clips: Clips, modality: str) -> Tensor:
-        """Cut a modality: (B, n, values), pixels in 0..1 (less their mean over time, -1..1, where the background is
+        """Cut a modality: (B, n, values), pixels in 0..1 (minus their mean over time, -1..1, where the background is
         subtracted) or the sensor's own units.
 
         Raises:
@@ -116,8 +116,8 @@ class Layout:
             return standardised(pieces.float().unflatten(-1, (-1, 3)), dim=-2, least=least).flatten(-2)
         return standardised(pieces.float(), dim=-1)
 
-    def restored(self, modality: str, pieces: Tensor, predicted: Tensor) -> Tensor:
-        """Undo :meth:`target` with the statistics of the true ``pieces``: what predictions look like."""
+    def reconstructed(self, modality: str, pieces: Tensor, predicted: Tensor) -> Tensor:
+        """Undo :meth:`target` with the statistics of the true ``pieces``: predictions in pixels or units."""
         if modality == "video":
             cubed, least = pieces.float().unflatten(-1, (-1, 3)), STILL if self.background == "subtract" else LEAST
             std, mean = torch.std_mean(cubed, dim=-2, keepdim=True)
@@ -131,7 +131,7 @@ class Split(NamedTuple):
     """Tokens of one modality, as indices in increasing order.
 
     Attributes:
-        visible: (B, v), what the encoder sees.
+        visible: (B, v), what the encoder gets.
         masked: (B, m), what the decoder predicts: the others, or a part of them (VideoMAE V2, section 3.2).
     """
 
@@ -140,10 +140,10 @@ class Split(NamedTuple):
 
     @classmethod
     def of(cls, mask: Tensor) -> Split:
-        """From a mask (B, n), true or 1 where hidden. Reads the counts from the device once.
+        """From a mask (B, n), true or 1 where masked. Reads the counts from the device once.
 
         Raises:
-            ValueError: the clips do not have equally many hidden tokens.
+            ValueError: the clips do not have equally many masked tokens.
         """
         counts = mask.bool().sum(dim=1).unique().tolist()
         if len(counts) != 1:
@@ -152,7 +152,7 @@ class Split(NamedTuple):
         return cls(order[:, : mask.shape[1] - counts[0]], order[:, mask.shape[1] - counts[0] :])
 
     def mask(self, tokens: int) -> Tensor:
-        """(B, tokens) bool: true where hidden."""
+        """(B, tokens) bool: true where masked."""
         every = torch.ones(len(self.visible), tokens, dtype=torch.bool, device=self.visible.device)
         return every.scatter(1, self.visible, False)
 
@@ -192,7 +192,7 @@ def sensor_pieces(samples: Tensor, tokens: int, *, interleaved: bool = False) ->
 
 
 def standardised(values: Tensor, dim: int, least: float = LEAST) -> Tensor:
-    """Less the mean, over the deviation (unbiased) plus ``least``, along an axis; constant values become zero."""
+    """Minus the mean, over the deviation (unbiased) plus ``least``, along an axis; constant values become zero."""
     std, mean = torch.std_mean(values, dim=dim, keepdim=True)
     return (values - mean) / (std + least)
 

@@ -42,7 +42,7 @@ class VideoEncoder(StagedEncoder):
     * ``"map"`` (B, D, t', h', w'), t' = min(t, segments), sides of at most sqrt(49 / t');
     * ``"stage:k"``, places averaged to a side of at most ``stage_side``; :meth:`tail` gives the vector of it.
 
-    With ``pooling = "dynamics"`` sequence and map are also less their means over time, before any other pooling, and
+    With ``pooling = "dynamics"`` sequence and map are also minus their means over time, before any other pooling, and
     the map is rectified to both sides, which doubles its channels (:func:`harness.encoders.pooling.two_sided`).
 
     Args:

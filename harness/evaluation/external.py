@@ -204,5 +204,5 @@ def _draws(episodes: Episodes) -> Draws:
 
 
 def _slug(name: str) -> str:
-    """For a file's name; two names that come out alike are told apart by the digest."""
+    """For a file's name; two names that come out alike differ in the digest."""
     return "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:40] or "row"

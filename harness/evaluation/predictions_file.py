@@ -141,9 +141,9 @@ def _csv(path: Path, content: bytes, suite: SuiteRecord, episodes: Episodes) -> 
             else:
                 predicted[episode, query] = line.position(places[answer], suite.classes, episodes.drawn[episode])
             if label is not None and line.cells[label].strip():
-                told = line.number(label, "label", _way(episodes))
-                if told != episodes.label[episode, query]:
-                    raise _other_episodes(path, episode, query, told, episodes, reader.line_num)
+                claimed = line.number(label, "label", _way(episodes))
+                if claimed != episodes.label[episode, query]:
+                    raise _other_episodes(path, episode, query, claimed, episodes, reader.line_num)
     except csv.Error as error:
         raise HarnessError(f"not CSV ({error}).", where=path, row=reader.line_num, remedy="Write it anew.") from error
     return predicted
@@ -207,10 +207,10 @@ _REMEDIES = {
 
 
 def _other_episodes(
-    path: Path, episode: int, query: int, told: int, episodes: Episodes, row: int | None = None
+    path: Path, episode: int, query: int, claimed: int, episodes: Episodes, row: int | None = None
 ) -> HarnessError:
     return HarnessError(
-        f"episode {episode}, query {query}: label {told}, but {episodes.label[episode, query]} in the suite. These "
+        f"episode {episode}, query {query}: label {claimed}, but {episodes.label[episode, query]} in the suite. These "
         "predictions were made for other episodes.",
         where=path,
         row=row,

@@ -81,7 +81,7 @@ class _Origin(TypedDict):
 
 
 class _Partial(TypedDict, total=False):
-    """What is there is of these types; there may be less, and more."""
+    """What is there is of these types; some of it may be missing."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 

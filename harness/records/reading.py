@@ -46,8 +46,8 @@ def _refusal(error: ValidationError, content: bytes, path: Path) -> HarnessError
         )
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
-    told = first["msg"].removeprefix("Value error, ")
-    return HarnessError(f"{field}: {told}." if field else f"{told}.", where=path, remedy=AGAIN)
+    problem = first["msg"].removeprefix("Value error, ")
+    return HarnessError(f"{field}: {problem}." if field else f"{problem}.", where=path, remedy=AGAIN)
 
 
 def _version(content: bytes) -> int | None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Watcher(Protocol):
-    """Told what goes on; the command line draws it."""
+    """Follows what goes on; the command line draws it."""
 
     def begin(self, title: str, total: int | None) -> None:
         """A piece of work starts: ``total`` steps, clips or parts, None where not yet known."""

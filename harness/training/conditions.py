@@ -32,7 +32,7 @@ def common_conditions(task: Task, precision: str) -> Conditions:
 
 
 def clip_conditions(settings: Settings) -> Conditions:
-    """What a network sees of a clip."""
+    """What a network gets of a clip."""
     return {"input": settings.input.model_dump(), "store": settings.store.model_dump()}
 
 

@@ -78,8 +78,8 @@ class TrainingJob:
     @property
     def title(self) -> str:
         """For a reader who follows the run."""
-        told = self.initialisation.conditions or self.settings.encoder == "transformer"
-        initialisation = f", from {self.initialisation.name}" if told else ""
+        named = self.initialisation.conditions or self.settings.encoder == "transformer"
+        initialisation = f", from {self.initialisation.name}" if named else ""
         return f"{self.name}, {self.row.modality_label}, {self.training}{initialisation}"
 
     @property

@@ -25,7 +25,7 @@ class Workspace:
         task: the data.
         folder: of records, weights and learning curves.
         device: where to run.
-        watcher: told what goes on.
+        watcher: follows what goes on.
     """
 
     task: Task

@@ -106,8 +106,8 @@ class MultimodalAutoencoder(nn.Module):
     def decode(self, modality: str, visible: Tensor, split: Split) -> Tensor:
         """Masked tokens of one modality from its projected visible ones: (B, v, D) -> (B, m, values)."""
         known = visible + self.positions(modality, split.visible)
-        hidden = self.mask_token + self.positions(modality, split.masked)
-        found: Tensor = self.decoder[modality](torch.cat([known, hidden], dim=1), hidden.shape[1])
+        queries = self.mask_token + self.positions(modality, split.masked)
+        found: Tensor = self.decoder[modality](torch.cat([known, queries], dim=1), queries.shape[1])
         return found
 
     def losses(self, reconstruction: Reconstruction, clips: Clips) -> LossTerms:

@@ -86,9 +86,9 @@ class CrossAttention(nn.Module):
         query, key, value = projected.unflatten(-1, (self.heads, -1)).permute(2, 0, 3, 1, 4)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         if present is not None:
-            hidden = ~present[:, None, None]
-            scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
-            weights = scores.softmax(dim=-1).masked_fill(hidden, 0.0)
+            absent = ~present[:, None, None]
+            scores = scores.masked_fill(absent, torch.finfo(scores.dtype).min)
+            weights = scores.softmax(dim=-1).masked_fill(absent, 0.0)
         else:
             weights = scores.softmax(dim=-1)
         return (weights @ value).transpose(1, 2).flatten(2), weights
@@ -187,7 +187,7 @@ class PriorGuidedFusion(nn.Module):
             query: leaves (E, Q, ...).
 
         Returns:
-            Support (E, Q, S, D), as each query sees it, and query (E, Q, D).
+            Support (E, Q, S, D), as it is for each query, and query (E, Q, D).
         """
         queries = next(iter(query.values())).shape[1]
         attended: dict[str, Tensor] = {}

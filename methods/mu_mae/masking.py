@@ -1,4 +1,4 @@
-"""Which tokens an autoencoder sees (Mu-MAE's synchronised masks; tubes as in VideoMAE, section 3.3).
+"""Which tokens an autoencoder encodes (Mu-MAE's synchronised masks; tubes as in VideoMAE, section 3.3).
 
 Masks are made from uniform draws that the caller gives, so that a counter-based generator decides them: the masks of
 a clip depend on its own draws only. Every clip has equally many visible tokens; their number is part of the shape and
@@ -35,8 +35,8 @@ class Masking:
         grid: time, rows and columns of the video's tokens; None without video.
         sensors: names.
         sensor_tokens: of each sensor.
-        video_ratio, sensor_ratio: shares that are hidden; what they give is rounded down to whole tokens.
-        synchronised: the same instants are hidden in all sensors of a clip; else each sensor has a mask of its own.
+        video_ratio, sensor_ratio: shares that are masked; what they give is rounded down to whole tokens.
+        synchronised: the same instants are masked in all sensors of a clip; else each sensor has a mask of its own.
 
     Raises:
         ValueError: a ratio hides nothing or everything.
@@ -88,8 +88,8 @@ def counts(grid: tuple[int, int, int], sensor_tokens: int, video_ratio: float, s
     """How many tokens two ratios hide and leave; see :class:`Masking`."""
     time, rows, columns = grid
     place = rows * columns
-    tube, hidden = int(video_ratio * place), int(sensor_ratio * sensor_tokens)
-    return Counts(place, tube, time * tube, time * (place - tube), hidden, sensor_tokens - hidden)
+    tube, masked = int(video_ratio * place), int(sensor_ratio * sensor_tokens)
+    return Counts(place, tube, time * tube, time * (place - tube), masked, sensor_tokens - masked)
 
 
 def tubes(draws: Tensor, time: int, masked: int) -> Split:

@@ -10,7 +10,7 @@ Published recipe (the release): a TimeSformer on 8 frames of 224 px, one CNN for
 Deviations, each undone by a setting of its own and all of them by ``as_released``:
 
 * a query attends together with the support only, not with the other queries (``across_queries``);
-* the prior starts from the pre-training, which in the release does not fit it (``random_prior``), and sees pixels and
+* the prior starts from the pre-training, which in the release does not fit it (``random_prior``), and gets pixels and
   frames as in pre-training (``raw_pixels``, ``half_frames``);
 * a sensor's axes are the channels of its CNN (``reinterpret_axes``) and its tokens are runs of time (``interleaved``);
 * the BatchNorm of the attention head always runs (``skip_norm_of_one_query``);
@@ -45,6 +45,14 @@ from methods.mu_mae.prior import build_prior, clip_layout
 AT_ONCE = 8 << 20  # numbers in the groups of the episodes that are scored in one piece
 OF_PRETRAINING = ("video_ratio", "sensor_ratio", "synchronised", "interleaved", "sensor_weight")
 
+BIBTEX = """@misc{liu2024mumae,
+  title = {{Mu-MAE}: Multimodal Masked Autoencoders-Based One-Shot Learning},
+  author = {Liu, Rex and Liu, Xin},
+  year = {2024},
+  eprint = {2408.04243},
+  archiveprefix = {arXiv}
+}"""
+
 
 class MuMAE(FewShotMethod):
     """Fusion guided by the masked autoencoder's view of a clip, and a head on the fused vectors.
@@ -68,7 +76,7 @@ class MuMAE(FewShotMethod):
         across_queries: the queries of an episode attend to each other, so that scores depend on them.
         random_prior: the prior starts at random and there is no pre-training.
         raw_pixels: the prior gets pixels in 0..1 as they are.
-        half_frames: the prior sees every second frame.
+        half_frames: the prior gets every second frame.
         skip_norm_of_one_query: no BatchNorm in the self-attention of a query; each is scored alone.
         as_released: all of these as in the release.
 
@@ -77,6 +85,7 @@ class MuMAE(FewShotMethod):
             do not share equally, or a head that needs what the fusion does not give.
     """
 
+    bibtex = BIBTEX
     needs = Needs(outputs=("vector",))
 
     def __init__(
@@ -155,7 +164,7 @@ class MuMAE(FewShotMethod):
         )
 
     def _layout(self, setup: Setup, *, interleaved: bool, raw_pixels: bool) -> Layout:
-        """The tokens that the prior sees."""
+        """The tokens that the prior gets."""
         layout = clip_layout(setup, interleaved=interleaved)
         with fitting(SETTINGS | {"frames": "half of input.frames,"}):
             return replace(
@@ -219,7 +228,7 @@ class MuMAE(FewShotMethod):
         return self.head.loss(*self.folded(support, query), each)
 
     def folded(self, support: Features, query: Features) -> tuple[Features, Features]:
-        """An episode for each query, with the support as it looks beside that query, embedded by the head.
+        """An episode for each query, with the support as it is beside that query, embedded by the head.
 
         Returns:
             Leaves (E * Q, way, shot, ...) and (E * Q, 1, ...).

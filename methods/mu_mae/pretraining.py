@@ -20,12 +20,12 @@ from methods.mu_mae.prior import clip_layout
 
 
 class MaskedAutoencoding(Pretraining):
-    """Most tokens of a clip are hidden and predicted from the others.
+    """Most tokens of a clip are masked and predicted from the others.
 
     Args:
         setup: its modalities, sensors, clips and transformer.
-        video_ratio, sensor_ratio: shares of the tokens that are hidden.
-        synchronised: the same instants are hidden in all sensors of a clip.
+        video_ratio, sensor_ratio: shares of the tokens that are masked.
+        synchronised: the same instants are masked in all sensors of a clip.
         interleaved: as released; see :class:`harness.encoders.tokens.Layout`.
         sensor_weight: of each sensor's error in the loss, where the video's is 1.
 
@@ -83,8 +83,8 @@ class MaskedAutoencoding(Pretraining):
         found = {}
         for name in self.layout.modalities:
             pieces, (visible, masked) = self.layout.pieces(clips, name), splits[name]
-            known, hidden = chosen(pieces, visible), chosen(pieces, masked)
-            shown = self.layout.restored(name, hidden, made.prediction[name])
+            known, targets = chosen(pieces, visible), chosen(pieces, masked)
+            shown = self.layout.reconstructed(name, targets, made.prediction[name])
             order = torch.cat([visible, masked], dim=1).argsort(dim=1)
             whole = chosen(torch.cat([known, shown.to(known)], dim=1), order)
             mask = splits[name].mask(pieces.shape[1]).unsqueeze(-1).expand_as(pieces)
@@ -93,7 +93,7 @@ class MaskedAutoencoding(Pretraining):
 
     def _reconstruction(self, name: str, clips: Clips, pieces: Tensor, mask: Tensor) -> Reconstruction:
         """One modality put together again; ``pieces`` and ``mask``, true where masked, are (B, n, values)."""
-        shown, hidden = joined(self.layout, name, pieces), joined(self.layout, name, mask)
+        shown, masked = joined(self.layout, name, pieces), joined(self.layout, name, mask)
         if name != "video":
             original = clips.sensors[name]
         else:
@@ -102,7 +102,7 @@ class MaskedAutoencoding(Pretraining):
             if self.layout.background == "subtract":
                 shown = shown + original.mean(dim=1, keepdim=True)
             shown = shown.clamp(0, 1)
-        return Reconstruction(original, original.masked_fill(hidden, torch.nan), torch.where(hidden, shown, original))
+        return Reconstruction(original, original.masked_fill(masked, torch.nan), torch.where(masked, shown, original))
 
 
 def joined(layout: Layout, modality: str, pieces: Tensor) -> Tensor:

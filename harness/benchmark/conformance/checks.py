@@ -1,7 +1,7 @@
 """What every method must satisfy, as checks that its author can run: on random clips, without a data set.
 
 The harness encodes each clip once, scores thousands of episodes in one call, packs several episodes in a training
-step and restores methods from safetensors. Each check proves one assumption behind that.
+step and loads methods from safetensors. Each check proves one assumption behind that.
 """
 
 from __future__ import annotations
@@ -195,13 +195,13 @@ def _gradients(bench: Bench) -> str:
 
 def _trained_by(loss: Tensor) -> Iterable[Tensor]:
     """The leaves that ``loss.backward()`` would give a gradient."""
-    seen: set[Any] = set()
+    visited: set[Any] = set()
     waiting: list[Any] = [loss.grad_fn]
     while waiting:
         node = waiting.pop()
-        if node is None or node in seen:
+        if node is None or node in visited:
             continue
-        seen.add(node)
+        visited.add(node)
         if hasattr(node, "variable"):
             yield node.variable
         waiting += [parent for parent, _ in node.next_functions]
@@ -219,9 +219,9 @@ def _state(bench: Bench) -> str:
         if content[:2] in {b"PK", b"\x80\x02", b"\x80\x04"} or content[8:9] != b"{":
             return "the checkpoint is not a safetensors file"
         load_weights(path, other)
-    restored = score(other, *bench.episodes(bench.features(other, clips)))
-    gap = _gap(restored, score(method, support, query))
-    return f"a restored method scores differently (something is not in its state_dict): {gap}" if gap else ""
+    loaded = score(other, *bench.episodes(bench.features(other, clips)))
+    gap = _gap(loaded, score(method, support, query))
+    return f"a loaded method scores differently (something is not in its state_dict): {gap}" if gap else ""
 
 
 def _position(bench: Bench) -> str:

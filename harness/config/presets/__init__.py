@@ -117,12 +117,12 @@ def _refusal(error: ValidationError, where: str) -> HarnessError:
     # a mistyped name also leaves the right one missing: the typing error is the one to tell
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     path = ".".join(str(part) for part in first["loc"])
-    told = first["msg"].removeprefix("Value error, ")
+    problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         remedy = nearest(path.rpartition(".")[2], names_at(Settings, first["loc"][:-1]))
         return HarnessError(f"no setting {path!r}.", where=where, remedy=remedy)
     if not path:  # settings that do not fit together
-        return HarnessError(f"{told}.", where=where)
+        return HarnessError(f"{problem}.", where=where)
     if len(first["loc"]) == 2 and first["loc"][0] == "studies" and first["type"] == "value_error":
-        return HarnessError(f"study {first['loc'][1]!r}: {told}.", where=where)
-    return HarnessError(f"setting {path!r}: {told} (given {first['input']!r}).", where=where)
+        return HarnessError(f"study {first['loc'][1]!r}: {problem}.", where=where)
+    return HarnessError(f"setting {path!r}: {problem} (got {first['input']!r}).", where=where)

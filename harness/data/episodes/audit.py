@@ -20,7 +20,7 @@ def same_share(suite: Suite, column: str) -> float:
 
 
 def oracle_accuracy(suite: Suite, column: str) -> float:
-    """Accuracy of a scorer that sees ``column`` alone: a class scores the share of its support that agrees with the
+    """Accuracy of a scorer that knows ``column`` alone: a class scores the share of its support that agrees with the
     query, and ties are broken evenly."""
     codes = pd.factorize(suite.clips[column])[0]
     draws = suite.draws

@@ -18,7 +18,7 @@ LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (MMActOfficial()
 
 
 def find_layout(root: Path, name: str | None = None) -> Layout:
-    """The layout called ``name``, or the one that ``root`` is seen to have.
+    """The layout called ``name``, or the one that ``root`` has.
 
     Raises:
         HarnessError: the folder is missing, empty, in no known layout or in several; or the name is unknown.
@@ -41,15 +41,15 @@ def find_layout(root: Path, name: str | None = None) -> Layout:
     if len(reasons) == 1:
         return LAYOUTS[next(iter(reasons))]
     if reasons:
-        seen = "; ".join(f"{each}, because {reason}" for each, reason in reasons.items())
+        found = "; ".join(f"{each}, because {reason}" for each, reason in reasons.items())
         raise HarnessError(
-            f"The folder has several layouts: {seen}.",
+            f"The folder has several layouts: {found}.",
             where=root,
             remedy="Name one with --layout, or part them.",
         )
     wanted = "; ".join(f"{each}: {layout.looks_for}" for each, layout in LAYOUTS.items())
     raise HarnessError(
-        f"This is no data set in a known layout. Looked for: {wanted}. Found: {_glimpse(root)}.",
+        f"This is no data set in a known layout. Expected: {wanted}. Found: {_glimpse(root)}.",
         where=root,
         remedy="Give the folder that holds the recordings.",
     )

@@ -117,14 +117,16 @@ def _unique(files: pd.DataFrame, key: list[str], kind: str) -> tuple[pd.DataFram
 def _cameras_missing(table: pd.DataFrame) -> list[Defect]:
     """One defect for each performance that fewer cameras saw than the data set has."""
     cameras = set(table["camera"].tolist())
-    seen = table.groupby("performance", sort=True).agg(cameras=("camera", list), video=("video", "first"))
+    performances = table.groupby("performance", sort=True).agg(cameras=("camera", list), video=("video", "first"))
     return [
         defect(
             "camera-missing",
             video,
             f"{performance}: no camera {', '.join(map(str, sorted(cameras.difference(has))))}",
         )
-        for performance, has, video in zip(seen.index, seen["cameras"], seen["video"], strict=True)
+        for performance, has, video in zip(
+            performances.index, performances["cameras"], performances["video"], strict=True
+        )
         if len(has) < len(cameras)
     ]
 
@@ -149,11 +151,11 @@ def _without_video(table: pd.DataFrame, recorded: pd.DataFrame) -> list[Defect]:
     """One defect for each performance that has sensor files and no clip."""
     key = list(PERFORMANCE)
     groups = recorded.groupby(key, sort=True).agg(path=("path", "first"), files=("path", "size"))
-    seen = set(table[key].itertuples(index=False, name=None))
+    known = set(table[key].itertuples(index=False, name=None))
     return [
         defect("performance-without-video", path, f"{performance_id(*key)}: {files} sensor files, no video")
         for key, path, files in zip(groups.index, groups["path"], groups["files"], strict=True)
-        if key not in seen
+        if key not in known
     ]
 
 

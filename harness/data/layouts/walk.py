@@ -31,7 +31,7 @@ def walk(root: Path, opaque: Callable[[str], bool] = lambda name: False) -> Iter
     Raises:
         HarnessError: a folder cannot be read.
     """
-    seen: set[tuple[int, int]] = set()
+    visited: set[tuple[int, int]] = set()
     waiting = [""]
     while waiting:
         path = waiting.pop()
@@ -48,9 +48,9 @@ def walk(root: Path, opaque: Callable[[str], bool] = lambda name: False) -> Iter
             raise HarnessError(
                 f"The folder cannot be read ({error.strerror}).", where=here, remedy="Check its permissions."
             ) from error
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         folder = Folder(path, sorted(folders), sorted(files))
         yield folder
         waiting += [folder.child(name) for name in reversed(folder.folders) if not opaque(name)]

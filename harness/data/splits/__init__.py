@@ -151,7 +151,7 @@ def _parse(content: dict[str, Any], where: str) -> Split:
         raise HarnessError(
             "no validation classes, so checkpoints could only be chosen on the test classes.",
             where=where,
-            remedy=f"Move some base classes to validation before any result is seen; a proposal:\n{_proposal(lists)}",
+            remedy=f"Move some base classes to validation before any result is known; a proposal:\n{_proposal(lists)}",
         )
     counts = pd.Series([name for role in ROLES for name in lists[role]]).value_counts()
     if (counts > 1).any():

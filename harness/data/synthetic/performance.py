@@ -1,4 +1,4 @@
-"""One performance: who moves where and how, in world coordinates. The film and the wearables both look at this."""
+"""One performance: who moves where and how, in world coordinates. The film and the wearables both record this."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from harness.data.synthetic.people import Colour, Person, Scene
 from harness.data.synthetic.performance import Performance, grip
 from harness.data.synthetic.settings import SyntheticSettings
 
-_DISTANCE, _HEIGHT, _AIM = 4.6, 1.5, 0.92  # metres: the cameras, and the height that they look at
+_DISTANCE, _HEIGHT, _AIM = 4.6, 1.5, 0.92  # metres: the cameras, and the height at which they point
 _VIEW = 2.0  # metres of the scene from the lower to the upper edge of the picture
 _WALL = -2.4  # metres behind the action
 _SMOOTHING = 2  # pictures are drawn this much larger
@@ -48,9 +48,9 @@ class Camera:
 
     def project(self, points: Array) -> tuple[Array, Array]:
         """Pixels (..., 2) and depth (...) of points (..., 3)."""
-        seen = (points - self.place) @ self.axes.T
-        depth = np.maximum(seen[..., 2], 0.3)
-        return seen[..., :2] * (self.focal / depth[..., None]) + self.centre, depth
+        view = (points - self.place) @ self.axes.T
+        depth = np.maximum(view[..., 2], 0.3)
+        return view[..., :2] * (self.focal / depth[..., None]) + self.centre, depth
 
 
 def camera(settings: SyntheticSettings, azimuth: float, number: int) -> Camera:
@@ -182,7 +182,7 @@ def _dot(eye: Camera, place: Array, radius: float, colour: Colour, nearer: float
 
 
 def _slab(corners: Array, depth: Array, radius: float, colour: Colour) -> Shape:
-    """A polygon with rounded corners: a trunk has some depth when it is seen from the side."""
+    """A polygon with rounded corners: a trunk has some depth when viewed from the side."""
     flat = corners.reshape(len(corners), -1).tolist()
     radii = (radius / depth).tolist()
 

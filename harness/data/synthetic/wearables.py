@@ -83,7 +83,7 @@ def measure(time: Array, seconds: float, body: Body, worn: Worn, rng: np.random.
 
 
 def specific_force(position: Array, frame: Array, step: float) -> Array:
-    """(n, 3) in the frame of the device: acceleration less gravity. The two ends repeat their neighbours."""
+    """(n, 3) in the frame of the device: acceleration minus gravity. The two ends repeat their neighbours."""
     acceleration = (position[2:] - 2.0 * position[1:-1] + position[:-2]) / step**2
     force = np.einsum("nij,ni->nj", frame[1:-1], acceleration - GRAVITY)
     return np.concatenate([force[:1], force, force[-1:]])

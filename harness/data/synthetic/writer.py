@@ -42,7 +42,7 @@ def synthesize(root: Path, settings: SyntheticSettings, workers: int = 1, progre
     Args:
         root: an empty or new folder, or one begun with the same settings.
         workers: processes; 1 works in this one.
-        progress: told after each performance.
+        progress: called after each performance.
 
     Raises:
         HarnessError: the folder holds something else, or data of other settings.

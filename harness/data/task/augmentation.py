@@ -1,4 +1,4 @@
-"""From decoded squares to what the video encoder sees, on the device: one warp and one change of colour for each clip.
+"""From decoded squares to the video encoder's input, on the device: one warp and one change of colour for each clip.
 
 A clip is warped with its frames as channels and coloured as one tall image, so whatever happens to one frame happens
 to all. Nothing is drawn here: the numbers come from :mod:`harness.data.task.clip_source`, and the fixed rule of
@@ -28,12 +28,12 @@ COARSEST = 1.3  # stored pixels from one sample to the next; beyond that, fine p
 
 @dataclass(frozen=True)
 class Views:
-    """How each of B clips is seen; every attribute is a (B,) array.
+    """The view of each of B clips; every attribute is a (B,) array.
 
     Attributes:
         share: side of the crop over the side of the stored square, above 0 and at most 1.
         x, y: place of the crop in the square, 0 (left, top) to 1 (right, bottom).
-        rotation: degrees by which the picture turns about the middle of the crop, anti-clockwise as seen.
+        rotation: degrees by which the picture turns about the middle of the crop, anti-clockwise.
         mirror: whether left and right are exchanged.
         brightness: factor of all values.
         contrast: factor of the difference from the mean grey of the clip.
@@ -79,7 +79,7 @@ def augmented(squares: Tensor, views: Views, size: int) -> Tensor:
         )
         if (factor != neutral).any()
     }
-    seen = torch.empty(count, frames, 3, size, size, device=squares.device)
+    augmented_frames = torch.empty(count, frames, 3, size, size, device=squares.device)
     with torch.autocast(squares.device.type, enabled=False):
         for first in range(0, count, PIECE):
             piece = slice(first, first + PIECE)
@@ -90,8 +90,8 @@ def augmented(squares: Tensor, views: Views, size: int) -> Tensor:
             images = images.view(-1, 3, frames * size, size)
             for change, factor in colours.items():
                 images = change(images, factor[piece])
-            seen[piece] = images.view(-1, 3, frames, size, size).transpose(1, 2)
-    return seen.clamp_(0, 1)
+            augmented_frames[piece] = images.view(-1, 3, frames, size, size).transpose(1, 2)
+    return augmented_frames.clamp_(0, 1)
 
 
 def _matrices(views: Views, side: int, size: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """From the store to what encoders see: frames drawn and cut to squares, sensors cut and scaled.
 
 At test time everything follows a fixed rule. In training the draws come from a counter (seed, step, clip), so every
-method sees the same augmented clips in the same step, whatever the batch order or the number of workers. Reading runs
+method gets the same augmented clips in the same step, whatever the batch order or the number of workers. Reading runs
 ahead on the CPU; the squares become views (:mod:`harness.data.task.augmentation`) on the device.
 """
 
@@ -49,7 +49,7 @@ class LoadedClips:
 
     Attributes:
         squares: (B, 3, T, S, S) uint8, S the store's short side, or None. Zero where the video is absent.
-        views: how each square is to be seen.
+        views: the view of each square.
         size: side of a view, pixels.
         sensors, sensor_mask, present: as in :class:`harness.api.Clips`.
     """

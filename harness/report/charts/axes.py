@@ -14,13 +14,13 @@ def below(
     values: Iterable[float],
     top: float,
     bottom: float,
-    told: Callable[[float], str],
+    label: Callable[[float], str],
     name: str = "",
 ) -> None:
     """A horizontal axis at ``bottom`` with grid lines up to ``top``."""
     for value in values:
         canvas.line(x(value), top, x(value), bottom, "grid")
-        canvas.text(x(value), bottom + 12, told(value), "small", "middle")
+        canvas.text(x(value), bottom + 12, label(value), "small", "middle")
     if name:
         canvas.text((x.start + x.end) / 2, bottom + 26, name, "small", "middle")
 
@@ -31,12 +31,12 @@ def beside(
     values: Iterable[float],
     left: float,
     right: float,
-    told: Callable[[float], str],
+    label: Callable[[float], str],
     name: str = "",
 ) -> None:
     """A vertical axis at ``left`` with grid lines to ``right``; its name stands above it."""
     for value in values:
         canvas.line(left, y(value), right, y(value), "grid")
-        canvas.text(left - 4, y(value) + 3.5, told(value), "small", "end")
+        canvas.text(left - 4, y(value) + 3.5, label(value), "small", "end")
     if name:
         canvas.text(0, y.end - 8, name, "small")

@@ -40,35 +40,35 @@ class Canvas:
         return "".join(self._parts)
 
     def text(
-        self, x: float, y: float, text: str, look: str = "", anchor: str = "start", turn: float = 0, tip: str = ""
+        self, x: float, y: float, text: str, style: str = "", anchor: str = "start", turn: float = 0, tip: str = ""
     ) -> None:
         """Text on its base line; ``turn`` is in degrees, ``tip`` what a pointer brings up."""
         turned = f' transform="rotate({_(turn)} {_(x)} {_(y)})"' if turn else ""
-        told = f"<title>{plain(tip)}</title>" if tip else ""
+        title = f"<title>{plain(tip)}</title>" if tip else ""
         put = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        self._parts.append(f'<text{_look(look)} x="{_(x)}" y="{_(y)}"{put}{turned}>{told}{plain(text)}</text>')
+        self._parts.append(f'<text{_class(style)} x="{_(x)}" y="{_(y)}"{put}{turned}>{title}{plain(text)}</text>')
 
-    def label(self, x: float, y: float, text: str, width: float, look: str = "") -> None:
+    def label(self, x: float, y: float, text: str, width: float, style: str = "") -> None:
         """Text in a given width; cut where it does not fit, and whole for a pointer."""
         short = cut(text, width)
-        self.text(x, y, short, look, tip=text if short != text else "")
+        self.text(x, y, short, style, tip=text if short != text else "")
 
-    def line(self, x1: float, y1: float, x2: float, y2: float, look: str) -> None:
-        self._parts.append(f'<path{_look(look)} d="M{_(x1)} {_(y1)}L{_(x2)} {_(y2)}"/>')
+    def line(self, x1: float, y1: float, x2: float, y2: float, style: str) -> None:
+        self._parts.append(f'<path{_class(style)} d="M{_(x1)} {_(y1)}L{_(x2)} {_(y2)}"/>')
 
-    def path(self, points: Iterable[tuple[float, float]], look: str) -> None:
+    def path(self, points: Iterable[tuple[float, float]], style: str) -> None:
         """An open line through points."""
         steps = "L".join(f"{_(x)} {_(y)}" for x, y in points)
-        self._parts.append(f'<path{_look(look)} d="M{steps}"/>')
+        self._parts.append(f'<path{_class(style)} d="M{steps}"/>')
 
-    def box(self, x: float, y: float, width: float, height: float, look: str) -> None:
-        self._parts.append(f'<rect{_look(look)} x="{_(x)}" y="{_(y)}" width="{_(width)}" height="{_(height)}"/>')
+    def box(self, x: float, y: float, width: float, height: float, style: str) -> None:
+        self._parts.append(f'<rect{_class(style)} x="{_(x)}" y="{_(y)}" width="{_(width)}" height="{_(height)}"/>')
 
-    def mark(self, shape: str, x: float, y: float, look: str, size: float = 4, tip: str = "") -> None:
+    def mark(self, shape: str, x: float, y: float, style: str, size: float = 4, tip: str = "") -> None:
         """One of ``MARKS`` around a place; ``size`` is half its width."""
-        told = f"<title>{plain(tip)}</title>" if tip else ""
+        title = f"<title>{plain(tip)}</title>" if tip else ""
         if shape == "circle":
-            self._parts.append(f'<circle{_look(look)} cx="{_(x)}" cy="{_(y)}" r="{_(size)}">{told}</circle>')
+            self._parts.append(f'<circle{_class(style)} cx="{_(x)}" cy="{_(y)}" r="{_(size)}">{title}</circle>')
             return
         way = {
             "square": f"M{_(x - size)} {_(y - size)}h{_(2 * size)}v{_(2 * size)}h{_(-2 * size)}z",
@@ -78,13 +78,13 @@ class Canvas:
             "cross": f"M{_(x - size)} {_(y - size)}l{_(2 * size)} {_(2 * size)}m0 {_(-2 * size)}l{_(-2 * size)} "
             f"{_(2 * size)}",
         }[shape]
-        self._parts.append(f'<path{_look(look)} d="{way}">{told}</path>')
+        self._parts.append(f'<path{_class(style)} d="{way}">{title}</path>')
 
 
-def _look(look: str) -> str:
-    return f' class="{look}"' if look else ""
+def _class(style: str) -> str:
+    return f' class="{style}"' if style else ""
 
 
 def _(number: float) -> str:
-    """A tenth of a unit is as fine as anybody sees."""
+    """A tenth of a unit is finer than any screen shows."""
     return f"{round(number, 1) + 0.0:.1f}".removesuffix(".0")

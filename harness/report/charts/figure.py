@@ -18,7 +18,7 @@ class Panel:
     """One drawing. Its heading stands above it, in the page as text.
 
     Attributes:
-        description: what is to be seen, for who cannot see it.
+        description: what the figure shows, for who cannot see it.
         width, height: of the ground, in units of the chart.
         body: what a canvas holds.
         side: what stays in view on the left where the panel is wider than the page; over the body, in the same units.
@@ -66,11 +66,11 @@ def inline(panel: Panel, identity: str, title: str, zoom: float = 1.0) -> str:
     Args:
         identity: unique in the page.
     """
-    told = ": ".join(filter(None, [title, panel.heading]))
+    label = ": ".join(filter(None, [title, panel.heading]))
     name, more = attribute(f"{identity}-t"), attribute(f"{identity}-d")
     drawn = (
         f'<svg class="chart" role="img" aria-labelledby={name} aria-describedby={more} '
-        f"{_size(panel.width, panel.height, zoom)}><title id={name}>{plain(told)}</title>"
+        f"{_size(panel.width, panel.height, zoom)}><title id={name}>{plain(label)}</title>"
         f"<desc id={more}>{plain(panel.description)}</desc>{panel.body}</svg>"
     )
     if not panel.side:

@@ -38,13 +38,13 @@ def _figure(results: StudySuite, what: str) -> Figure | None:
         if known_of[row.name]
     ]
     asked = {each.name: each.queries for row in results.rows for each in row.measured.metrics.groups.get(what, ())}
-    told = "; ".join(f"{what} {name}: {asked[name]:,}" for name in columns)
+    counts = "; ".join(f"{what} {name}: {asked[name]:,}" for name in columns)
     return Figure(
         name=f"{what}s",
         title=f"Accuracy by {what} of the query, %",
         notes=(
             f"Mean over seeds, without intervals: the queries of one {what} are not independent.",
-            f"Queries of one seed: {told}.",
+            f"Queries of one seed: {counts}.",
         ),
         panels=(heat_map(columns, lines, f"{len(cells)} rows by {len(columns)} {what}s: {', '.join(columns)}."),),
         header=("row", *(f"{what} {name}" for name in columns)),

@@ -60,8 +60,8 @@ def _label(canvas: Canvas, line: Line, texts: list[str], top: float) -> None:
     whole = " ".join(texts) == " ".join(line.label.split())
     for number, text in enumerate(texts):
         last = number == len(texts) - 1
-        told = text if whole or not last else f"{text[:-1]}…"
-        canvas.text(0, top + LINE * (number + 1) + 1, told, "name", tip="" if whole else line.label)
+        shown = text if whole or not last else f"{text[:-1]}…"
+        canvas.text(0, top + LINE * (number + 1) + 1, shown, "name", tip="" if whole else line.label)
 
 
 def _row(canvas: Canvas, line: Line, top: float, high: float) -> None:

@@ -106,8 +106,8 @@ def _encoders(trainings: Sequence[TrainingRecord]) -> list[Curve]:
 def encoder_name(training: TrainingRecord, modality: str) -> str:
     """``warm start of the video encoder (transformer, from mu_mae)``."""
     kind = f" (transformer, from {training.initialisation})" if training.encoder == "transformer" else ""
-    longer = " (prolonged)" if training.initialisation == "prolonged" and not kind else ""
-    return f"warm start of the {modality} encoder{kind}{longer}"
+    prolonged = " (prolonged)" if training.initialisation == "prolonged" and not kind else ""
+    return f"warm start of the {modality} encoder{kind}{prolonged}"
 
 
 def _panel(curve: Curve, y: Scale) -> Panel:

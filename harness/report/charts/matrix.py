@@ -58,8 +58,8 @@ def _row(canvas: Canvas, row: Row, scale: Scale, top: float, at: float) -> None:
     shape, colour = mark(row)
     if math.isfinite(interval.low):
         canvas.line(scale(interval.low), y, scale(interval.high), y, f"{colour} bold")
-    look = f"{colour}-mark" if row.measured.trained else f"{colour} hollow"
-    canvas.mark(shape, scale(interval.mean), y, look, 3.5, f"{row.name}: {_text(row)} %")
+    style = f"{colour}-mark" if row.measured.trained else f"{colour} hollow"
+    canvas.mark(shape, scale(interval.mean), y, style, 3.5, f"{row.name}: {_text(row)} %")
     best = row.rank == 1
     canvas.text(at, y + 4, _text(row), "strong" if best else "")
 

@@ -1,4 +1,4 @@
-"""What a row looks like in all charts: a mark and a colour for its modalities."""
+"""The style of a row in all charts: a mark and a colour for its modalities."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ class Document:
     Attributes:
         title, subtitle: data set, preset, date.
         warnings: what must be known before any figure.
-        main: question, matrix and findings of the main study: what is seen first; None where nothing was scored.
+        main: question, matrix and findings of the main study: the first screen; None where nothing was scored.
         sections: everything below it.
     """
 

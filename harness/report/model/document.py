@@ -1,4 +1,4 @@
-"""The report as a document: what is seen first, and everything below it."""
+"""The report as a document: the first screen, and everything below it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def matrix_figure(report: Report) -> Figure | None:
 
 
 def _study(study: StudyResults) -> Section:
-    """A further study: its main tables open, its details folded."""
+    """A study after the main one: its main tables open, its details folded."""
     blocks: tuple[Block, ...] = (*study_blocks(study).blocks, *_details(study))
     return Section(f"study-{slug(study.name)}", f"Study {study.name}", blocks)
 

@@ -41,8 +41,8 @@ def _origins(trainings: list[TrainingRecord], report: Report) -> Table:
     for name in names:
         counts = Counter(table.get(name, MISSING) for table in tables)
         values = sorted(counts)
-        told = [f"{value} ({counts[value]} of {len(tables)} records)" for value in values]
-        lines.append((name, values[0] if len(values) == 1 else "; ".join(told)))
+        shares = [f"{value} ({counts[value]} of {len(tables)} records)" for value in values]
+        lines.append((name, values[0] if len(values) == 1 else "; ".join(shares)))
     lines += [
         (f"episodes of {suite.name}", f"evaluation digest {suite.record.evaluation_digest[:8]}")
         for suite in report.suites

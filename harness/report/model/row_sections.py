@@ -101,12 +101,12 @@ def _figures(row: Row) -> tuple[str, ...]:
 def _covers(study: StudyResults, label: str) -> str:
     row = next(row for results in study.suites for row in results.rows if row.label == label)
     what = coverage(row.measured.inference.analysis, len(row.measured.seeds))
-    told = ""
+    scope = ""
     if row.measured.pretrainings:
         anew = row.measured.pretrained_anew
-        told = " It covers pre-training again." if anew else " It is conditional on one pre-training."
+        scope = " It covers pre-training again." if anew else " It is conditional on one pre-training."
     return (
-        f"Intervals for {what}.{told} Ranks: the lowest and highest that all simultaneous intervals leave. Worst "
+        f"Intervals for {what}.{scope} Ranks: the lowest and highest that all simultaneous intervals leave. Worst "
         "tenth: of the episodes. ECE: expected calibration error, points."
     )
 

@@ -16,7 +16,7 @@ FAILS_BELOW = 0.001
 
 @dataclass(frozen=True)
 class Guard:
-    """The control that answers at random against chance, or one row's first seeds against its further ones.
+    """The control that answers at random against chance, or one row's first seeds against its later ones.
 
     Attributes:
         mean: of the control; or the difference of the seeds.

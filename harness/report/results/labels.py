@@ -1,4 +1,4 @@
-"""Labels of the rows of a study: the method, and what tells it from other rows of the same method."""
+"""Labels of the rows of a study: the method, and what distinguishes it from other rows of the same method."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def row_labels(entries: Sequence[Entry]) -> list[str]:
         alike[name].append(place)
     labels = [""] * len(entries)
     for name, places in alike.items():
-        told = _told_apart([_descriptors(entries[place]) for place in places])
-        for place, text in zip(places, told, strict=True):
+        parts = _distinguishing([_descriptors(entries[place]) for place in places])
+        for place, text in zip(places, parts, strict=True):
             labels[place] = f"{name}{f' ({text})' if text else ''}"
     return _unique(entries, labels)
 
@@ -46,7 +46,7 @@ def method_name(row: StudyRow) -> str:
 
 
 def _descriptors(entry: Entry) -> dict[str, str]:
-    """What may tell rows of one method apart, in words."""
+    """What may distinguish rows of one method, in words."""
     row = entry.row
     initialisation = row.initialisation if row.initialisation == PROLONGED else f"from {row.initialisation}"
     found = {f"\0{name}": f"{name} {value}" for name, value in flat(row.settings).items() if name != "as_released"}
@@ -59,14 +59,14 @@ def _descriptors(entry: Entry) -> dict[str, str]:
     }
 
 
-def _told_apart(tables: Sequence[Mapping[str, str]]) -> list[str]:
-    """For each table the values in which it differs from others; what a table lacks is not told."""
+def _distinguishing(tables: Sequence[Mapping[str, str]]) -> list[str]:
+    """For each table the values in which it differs from others; what a table lacks is left out."""
     names = differing(tables)
     return [", ".join(table[name] for name in names if name in table) for table in tables]
 
 
 def _unique(entries: Sequence[Entry], labels: list[str]) -> list[str]:
-    """Labels of one modality, told apart by their conditions where nothing else does."""
+    """Labels of one modality, distinguished by their conditions where nothing else does."""
     taken: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
     for entry, label in zip(entries, labels, strict=True):
         taken[label, entry.row.modalities].add(entry.conditions)

@@ -173,9 +173,9 @@ def _notes(row: Row) -> tuple[str, ...]:
     its scores could depend on."""
     measured, notes = row.measured, list[str]()
     if measured.external:
-        told = measured.training.conditions
-        note = "" if told.get("note") == "none" else f"; {told.get('note')}"
-        notes.append(f"external, as stated by {told.get('source')}{note}")
+        claim = measured.training.conditions
+        note = "" if claim.get("note") == "none" else f"; {claim.get('note')}"
+        notes.append(f"external, as stated by {claim.get('source')}{note}")
     if not measured.complete:
         why = "no predictions for the others" if measured.external else "the others need clips that are absent"
         notes.append(f"{measured.episodes:,} of {len(measured.suite):,} episodes scored: {why}")

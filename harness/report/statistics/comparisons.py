@@ -1,4 +1,4 @@
-"""Many comparisons at once: what remains of the differences when all pairs of methods were looked at."""
+"""Many comparisons at once: what remains of the differences when all pairs of methods are tested."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Comparisons:
         adjusted: (P,) Holm-adjusted p.
         simultaneous: one interval a pair; all of them hold at once.
         best: the highest mean, the first of equals.
-        tied: (M,) bool, whether a method cannot be told from the best by its adjusted p; true for the best.
+        tied: (M,) bool, no significant difference from the best, by adjusted p; true for the best.
         ranks: (M, 2) lowest and highest rank that the simultaneous intervals leave; they, too, hold all at once.
     """
 
@@ -75,7 +75,7 @@ def simultaneous_level(level: float, comparisons: int) -> float:
 def tied(
     best: int, count: int, pairs: Sequence[tuple[int, int]], adjusted: np.ndarray, level: float = 0.95
 ) -> np.ndarray:
-    """(M,) bool: methods that no adjusted p tells from the best."""
+    """(M,) bool: methods that do not differ significantly from the best."""
     found = np.ones(count, dtype=bool)
     for pair, p in zip(pairs, adjusted, strict=True):
         if best in pair and p < 1 - level:

@@ -30,7 +30,7 @@ class Estimate:
 
     Attributes:
         mean, standard_error: shares, or differences of shares.
-        note: in words, what a reader must be told; empty where there is nothing.
+        note: what a reader must know, in words; empty where there is nothing.
     """
 
     mean: float

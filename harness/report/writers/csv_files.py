@@ -21,7 +21,7 @@ from harness.report.statistics import Analysis
 Value = str | float | int | bool | None
 Line = dict[str, Value]
 DIGITS = 6
-SMALLEST = 15  # decimals: what is less is rounding of a sum that is 0
+SMALLEST = 15  # decimals: anything smaller is rounding of a sum that is 0
 
 
 def csv_files(report: Report) -> dict[str, str]:

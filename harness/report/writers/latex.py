@@ -10,7 +10,7 @@ from harness.report.model.provenance_section import published_section
 from harness.report.results.report import Report, StudyResults, StudySuite
 from harness.report.writers.tex import Across, bold, escape, paragraph, table
 
-OPENING = r"""% Made by `oneshot report` from records alone: the same records give the same file.
+PREAMBLE = r"""% Made by `oneshot report` from records alone: the same records give the same file.
 % A table copied into a paper needs:
 %   \usepackage[T1]{fontenc}
 %   \usepackage{array,booktabs,longtable}
@@ -29,7 +29,7 @@ def latex(report: Report) -> str:
     It is plain ASCII, so that no input encoding can spoil it.
     """
     loud = [bold(escape(text)) for text in (*failures(report), *warnings(report))]
-    parts = [OPENING, rf"\section*{{{escape(title(report))}}}", *loud]
+    parts = [PREAMBLE, rf"\section*{{{escape(title(report))}}}", *loud]
     for study in report.studies:
         for results in study.suites:
             parts += _study(study, results)
@@ -48,8 +48,8 @@ def _study(study: StudyResults, results: StudySuite) -> list[str]:
     parts = [_table(found, " ".join(caption), notes)]
     pairs = pairs_table(study, results)
     if pairs is not None:
-        told = [*warning, escape(f"{pairs.title} {suite_sentence(results.suite)}"), escape(pairs.caption)]
-        parts.append(_table(pairs, " ".join(told), []))
+        caption = [*warning, escape(f"{pairs.title} {suite_sentence(results.suite)}"), escape(pairs.caption)]
+        parts.append(_table(pairs, " ".join(caption), []))
     return parts
 
 

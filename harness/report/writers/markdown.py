@@ -1,4 +1,4 @@
-"""Blocks as Markdown: what is seen first of a report, short enough for a README, and the main tables of its studies."""
+"""Blocks as Markdown: the first screen of a report, short enough for a README, and the main tables of its studies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.report.model.blocks import Block, Cell, Document, Items, Links, Par
 
 
 def markdown(document: Document, picture: str = "") -> str:
-    """The front of a report and the main tables of its further studies; the page has everything.
+    """The front of a report and the main tables of its other studies; the page has everything.
 
     Args:
         picture: path of the matrix as a picture.

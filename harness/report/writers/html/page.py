@@ -1,4 +1,4 @@
-"""The whole page: blocks go in, how they look is the template's."""
+"""The whole page: blocks go in, the template gives them their form."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def code(text: str) -> Markup:
     pieces = text.split("`")
     if len(pieces) % 2 == 0:
         return escape(text)
-    told = [Markup("<code>{}</code>").format(each) if odd % 2 else escape(each) for odd, each in enumerate(pieces)]
-    return Markup("").join(told)
+    parts = [Markup("<code>{}</code>").format(each) if odd % 2 else escape(each) for odd, each in enumerate(pieces)]
+    return Markup("").join(parts)
 
 
 def groups(columns: Sequence[Column]) -> list[tuple[str, int, bool]]:
