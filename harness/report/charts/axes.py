@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from harness.report.charts.canvas import Canvas
 from harness.report.charts.scale import Scale
 
+HALF_LETTER = 2.8
+
 
 def below(
     canvas: Canvas,
@@ -22,7 +24,8 @@ def below(
         canvas.line(x(value), top, x(value), bottom, "grid")
         canvas.text(x(value), bottom + 12, label(value), "small", "middle")
     if name:
-        canvas.text((x.start + x.end) / 2, bottom + 26, name, "small", "middle")
+        middle = max((x.start + x.end) / 2, len(name) * HALF_LETTER)  # a long name must not leave the chart
+        canvas.text(middle, bottom + 26, name, "small", "middle")
 
 
 def beside(

@@ -56,7 +56,7 @@ def _panel(modality: str, pairs: list[Pair]) -> Panel:
         _row(canvas, pair, TOP + LINE * number, scale)
     return Panel(
         heading=modality,
-        description="; ".join(f"{pair.first.label} minus {pair.second.label} {_told(pair)}" for pair in pairs),
+        description="; ".join(f"{pair.first.label} minus {pair.second.label} {_tip(pair)}" for pair in pairs),
         width=WIDTH,
         height=bottom + 30,
         body=canvas.body,
@@ -73,7 +73,7 @@ def _row(canvas: Canvas, pair: Pair, top: float, scale: Scale) -> None:
             canvas.line(scale(end), y - 3, scale(end), y + 3, "one")
     if math.isfinite(pair.interval.low):
         canvas.line(scale(pair.interval.low), y, scale(pair.interval.high), y, "one thick")
-    tip = f"{pair.first.label} minus {pair.second.label}: {_told(pair)}"
+    tip = f"{pair.first.label} minus {pair.second.label}: {_tip(pair)}"
     canvas.mark("circle", scale(pair.interval.mean), y, "one-mark" if pair.significant else "one hollow", 4, tip)
     canvas.text(WIDTH, y + 4, f"{_difference(pair)} · p {bare_p(pair.adjusted)}", "small", "end")
 
@@ -82,7 +82,7 @@ def _difference(pair: Pair) -> str:
     return difference(pair.interval, decimals(pair.interval.standard_error))
 
 
-def _told(pair: Pair) -> str:
+def _tip(pair: Pair) -> str:
     return f"{_difference(pair)} points, adjusted p {bare_p(pair.adjusted)}"
 
 

@@ -125,7 +125,9 @@ def _suite(study: StudyResults, results: StudySuite, place: int) -> Section:
         blocks += [pairs] if pairs is not None else []
     name = f"{slug(study.name)}-{slug(results.suite.name)}"
     blocks += [Chart(figure, "" if place else f"{name}-{figure.name}") for figure in _suite_figures(results)]
-    return Section(f"{name}-details", f"{study.name} on {suite_title(results.suite.name)}", tuple(blocks), folded=True)
+    return Section(
+        f"{name}-details", f"Figures of {study.name} on {suite_title(results.suite.name)}", tuple(blocks), folded=True
+    )
 
 
 def _suite_figures(results: StudySuite) -> list[Figure]:
