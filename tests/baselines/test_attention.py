@@ -12,8 +12,8 @@ from baselines.can import CAN
 from baselines.mastaf import MASTAF
 from baselines.meta_fusion import MetaFusion, attended_vectors, correlation, cross_attention, self_correlation
 from harness.api import Targets
-from tests.helpers.given_encoders import embedded, random
-from tests.parity.arrays import GivenFeatures, setup
+from tests.helpers.head_features import embedded, random
+from tests.parity.arrays import FixedFeatures, setup
 
 WIDTH, GRID = 8, (2, 3, 2)
 SUPPORT, QUERY = random(2, 3, 2, WIDTH, *GRID), random(2, 4, WIDTH, *GRID, seed=1)
@@ -22,7 +22,7 @@ TARGETS = Targets(torch.tensor([[0, 1, 2, 1]] * 2), torch.zeros(2, 3).long(), to
 
 def build(method: type[CAN] | type[MASTAF], **settings: Any) -> CAN | MASTAF:
     torch.manual_seed(0)
-    return method(setup(GivenFeatures(WIDTH, GRID), way=3, base_classes=6), normalise=False, **settings).eval()
+    return method(setup(FixedFeatures(WIDTH, GRID), way=3, base_classes=6), normalise=False, **settings).eval()
 
 
 def test_correlations_are_cosines_of_positions() -> None:

@@ -10,9 +10,9 @@ from baselines.cnaps import CNAPs, FilmGenerator, covariance_rows, mahalanobis, 
 from harness.api import NotApplicable, Setup
 from harness.benchmark.conformance.bench import Bench
 from harness.encoders.build import build_encoder, output_shapes
-from tests.helpers.given_encoders import random
+from tests.helpers.head_features import random
 from tests.helpers.toys import toy_settings
-from tests.parity.arrays import GivenFeatures
+from tests.parity.arrays import FixedFeatures
 
 
 def regularised(support: Tensor, scalar: bool = False) -> Tensor:
@@ -55,7 +55,7 @@ def test_nothing_of_the_size_of_the_covariance_is_needed() -> None:
 
 @pytest.mark.parametrize("classifier", ["generated", "mahalanobis"])
 def test_without_scales_the_stage_is_the_encoder_s_own(classifier: str) -> None:
-    """FiLM layers start as the identity, and what the support says changes the features once their scales grow."""
+    """FiLM layers are the identity at first, and the support set changes the features once their scales grow."""
     bench = Bench(CNAPs, ("video",), {"classifier": classifier})
     method, support, query = bench.task()
     assert isinstance(method, CNAPs)
@@ -88,7 +88,7 @@ def test_the_support_set_adapts_the_features() -> None:
 
 def test_an_encoder_without_norms_to_modulate_is_refused() -> None:
     with pytest.raises(NotApplicable, match="no normalisation layer"):
-        CNAPs(Setup(("video",), (), 4, 5, 1, {"video": GivenFeatures(8)}))
+        CNAPs(Setup(("video",), (), 4, 5, 1, {"video": FixedFeatures(8)}))
 
 
 def test_the_whole_network_after_the_stem_can_be_adapted() -> None:

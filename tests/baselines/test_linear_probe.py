@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from baselines.linear_probe import LinearProbe, logistic_regression
 from harness.benchmark.conformance.bench import Bench
-from tests.helpers.given_encoders import random
+from tests.helpers.head_features import random
 
 
 @pytest.mark.parametrize(("shots", "strength"), [(1, 1.0), (5, 1.0), (2, 10.0)])

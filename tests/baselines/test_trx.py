@@ -11,15 +11,15 @@ from torch import Tensor
 
 from baselines.trx import TRX, CrossTransformer, frame_indices_at_test, positional_encoding, tuples
 from harness.api import NotApplicable
-from tests.helpers.given_encoders import embedded, random
-from tests.parity.arrays import GivenFeatures, setup
+from tests.helpers.head_features import embedded, random
+from tests.parity.arrays import FixedFeatures, setup
 
 STEPS, WIDTH = 5, 12
 
 
 def trx(cardinalities: tuple[int, ...] = (2, 3)) -> TRX:
     torch.manual_seed(0)
-    encoder = GivenFeatures(WIDTH)
+    encoder = FixedFeatures(WIDTH)
     return TRX(setup(encoder, way=3), cardinalities=cardinalities, width=16, normalise=False).eval()
 
 
@@ -69,7 +69,7 @@ def test_an_action_played_backwards_is_another_action() -> None:
 
 def test_sequences_too_short_for_a_tuple_are_refused_with_the_reason() -> None:
     with pytest.raises(NotApplicable, match="tuples of 3 need as many steps, the encoder gives 2"):
-        TRX(setup(GivenFeatures(WIDTH, steps=2)))
+        TRX(setup(FixedFeatures(WIDTH, steps=2)))
 
 
 def test_tuples_are_all_increasing_ones_in_order() -> None:

@@ -1,4 +1,4 @@
-"""VideoMAE: a prototype head on a transformer that starts from its own pre-training, or from Mu-MAE's."""
+"""VideoMAE: a prototype head on a transformer initialised by its own pre-training, or by Mu-MAE's."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ VIDEO = ("video",)
 
 def build(pretrained: States | None = None, projection: int = 0, global_loss: float = 0.0) -> VideoMAE:
     with seeded("videomae"):
-        given = setup(VIDEO, encoders={}, pretrained=pretrained or {})
-        return VideoMAE(given, projection=projection, global_loss=global_loss).eval()
+        base = setup(VIDEO, encoders={}, pretrained=pretrained or {})
+        return VideoMAE(base, projection=projection, global_loss=global_loss).eval()
 
 
-def test_it_starts_from_the_video_s_part_of_a_pre_training() -> None:
+def test_it_is_initialised_with_the_video_s_part_of_a_pre_training() -> None:
     pretrained = states()
     method = build(pretrained)
     own = method.transformer.state_dict()
@@ -41,24 +41,24 @@ def test_weights_that_do_not_fit_are_all_named() -> None:
 
 
 def test_its_pre_training_hides_ninety_percent_of_the_video() -> None:
-    given = setup(VIDEO, encoders={})
-    given = replace(given, transformer=replace(given.transformer, patch=4))
-    model = VideoMAE.pretraining(given, global_loss=2.0)
+    base = setup(VIDEO, encoders={})
+    base = replace(base, transformer=replace(base.transformer, patch=4))
+    model = VideoMAE.pretraining(base, global_loss=2.0)
     assert model is not None
     assert (model.modalities, model.draws) == (VIDEO, 16)
     drawn = torch.rand(2, 16, generator=torch.Generator().manual_seed(0))
-    assert model.restore(clips(2, VIDEO), drawn)["video"].masked.isnan().float().mean() == 14 / 16
-    other = VideoMAE.pretraining(given, video_ratio=0.5)
+    assert model.reconstruct(clips(2, VIDEO), drawn)["video"].masked.isnan().float().mean() == 14 / 16
+    other = VideoMAE.pretraining(base, video_ratio=0.5)
     assert other is not None
     assert other.describe() != model.describe()
 
 
 def test_scores_are_scaled_distances_to_class_means_of_normalised_vectors() -> None:
-    method, given = build(), clips(40, VIDEO)
+    method, batch = build(), clips(40, VIDEO)
     with torch.no_grad():
-        vectors = torch.nn.functional.layer_norm(method.transformer(given), (96,))
+        vectors = torch.nn.functional.layer_norm(method.transformer(batch), (96,))
         means, queries = vectors[:30].view(2, 5, 3, 96).mean(dim=2), vectors[30:36].view(2, 3, 96)
-        found = method.score(*episodes(method, given, shot=3))
+        found = method.score(*episodes(method, batch, shot=3))
     wanted = -(queries[:, :, None] - means[:, None]).square().sum(dim=3) / 96
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 

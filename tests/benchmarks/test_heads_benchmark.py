@@ -23,7 +23,7 @@ from harness.evaluation import scoring as score_module
 from harness.evaluation.features import FeatureTable, embed_clips
 from harness.evaluation.scoring import score_suite
 from harness.runtime.device import choose_device
-from tests.parity.arrays import GivenFeatures, setup
+from tests.parity.arrays import FixedFeatures, setup
 
 CPU = choose_device("cpu", "float32")
 QUICK = load_settings("quick")
@@ -70,7 +70,7 @@ def test_trx_at_the_published_width(
 ) -> None:
     """500 episodes of 8 frames: 500 over the seconds is the number to compare."""
     monkeypatch.setattr(score_module, "EPISODES_AT_ONCE", at_once)
-    method = TRX(setup(GivenFeatures(width)))
+    method = TRX(setup(FixedFeatures(width)))
     embedded = table(method, suite, {"video.sequence": (8, width)})
     some = build_suite(suite_spec("test"), *shipped_clips("utd-mhad"), 500)
     arguments = (method, embedded, some, np.arange(len(suite.clips)), CPU)

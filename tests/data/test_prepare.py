@@ -126,11 +126,11 @@ def test_lost_parts_are_written_again_and_the_rest_is_kept(
     for name in (MANIFEST, INDEX, f"{SHARDS}/00001.npz"):
         (half / name).unlink()
     kept = (half / SHARDS / "00000.npz").stat().st_mtime_ns
-    told: list[tuple[int, int]] = []
-    again = prepare(table, STORE, tmp_path, progress=lambda done, total: told.append((done, total)))
+    reports: list[tuple[int, int]] = []
+    again = prepare(table, STORE, tmp_path, progress=lambda done, total: reports.append((done, total)))
     assert_same(again, store)
     assert (half / SHARDS / "00000.npz").stat().st_mtime_ns == kept
-    assert told == [(3, 3)]
+    assert reports == [(3, 3)]
 
 
 def test_a_worker_that_fails_midway_leaves_what_a_second_run_completes(

@@ -1,4 +1,4 @@
-"""The contact sheet: any layout, the clips that were asked for, missing sensors told."""
+"""The contact sheet: any layout, the clips that were asked for, missing sensors named."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from harness.data.store import MANIFEST
 from harness.data.task.open_task import open_task
 from harness.runtime.errors import HarnessError
 from harness.runtime.progress import Silent
-from harness.training.conditions import HEADLINE_REGIMEN, encoder_protocol
+from harness.training.conditions import clip_conditions
 from tests.helpers.toys import NAMES, toy_settings, toy_store
 
 PARTS = {"base": [f"b{i}" for i in range(9)], "validation": ["v0", "v1"], "novel": ["n0", "n1"]}
@@ -156,11 +156,11 @@ def test_the_clip_list_leaves_out_classes_that_are_in_no_role() -> None:
 def test_each_split_states_whether_a_class_depends_on_direction(tmp_path: Path) -> None:
     assert "swipe_left and swipe_right" in load_split("utd-mhad").directional
     assert load_split("mmact").directional == ""
-    silent, open_to_it = (
+    silent, indifferent = (
         load_split(write(tmp_path / "mine.toml", **PARTS, **statement)) for statement in ({}, {"directional": ""})
     )
-    assert (silent.directional, open_to_it.directional) == (UNSTATED, ""), "silence is on the safe side"
-    assert silent.digest == open_to_it.digest
+    assert (silent.directional, indifferent.directional) == (UNSTATED, ""), "silence is on the safe side"
+    assert silent.digest == indifferent.digest
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_nothing_is_mirrored_where_a_class_depends_on_direction_and_the_settings
         def note(self, text: str) -> None:
             notes.append(text)
 
-    def opened(flip: bool) -> Any:
+    def task_settings(flip: bool) -> Any:
         settings = toy_settings(input={"frames": 2, "size": 12, "sensor_length": 16, "flip": flip}, store=store.spec)
         return open_task(tmp_path, settings, stores=tmp_path, watcher=Noting(), split=split).settings
 
@@ -190,9 +190,8 @@ def test_nothing_is_mirrored_where_a_class_depends_on_direction_and_the_settings
     monkeypatch.setattr("harness.data.task.open_task.open_store", lambda _: store)
     (tmp_path / MANIFEST).touch()
     split = write(tmp_path / "mine.toml", **NAMES, **statement)
-    settings = opened(asked)
+    settings = task_settings(asked)
     assert settings.model_dump()["input"]["flip"] is done
-    protocols = [encoder_protocol(each, "video", HEADLINE_REGIMEN, {}) for each in (settings, opened(done))]
-    assert protocols[0] == protocols[1], "what was not done makes no difference"
+    assert clip_conditions(settings) == clip_conditions(task_settings(done)), "what was not done makes no difference"
     reason = statement.get("directional", UNSTATED)
     assert notes == ([f"input.flip is off for split mine: {reason}"] if asked and not done else [])

@@ -226,12 +226,12 @@ def test_the_written_accelerometer_follows_the_wrist() -> None:
 
 
 def test_the_gyroscope_integrates_to_the_orientation() -> None:
-    """Started in the first orientation, the rates turn the phone into the last one, as the other sensor has it."""
+    """From the first orientation, the rates turn the phone into the last one, as the other sensor has it."""
     for key in (WALK, SIT, KICK):
         measured = sense(IDEAL, perform(IDEAL, key))
         at, rate = measured["gyro"]
-        seen, angles = measured["orientation"]
-        fine = np.linspace(seen[0], seen[-1], 4000)
+        instants, angles = measured["orientation"]
+        fine = np.linspace(instants[0], instants[-1], 4000)
         turn = from_angles(np.deg2rad(angles[0]))
         step = fine[1] - fine[0]
         for k in range(len(fine) - 1):
@@ -278,7 +278,7 @@ def test_people_and_performances_differ_but_keep_to_the_class() -> None:
 
 
 def wrist_path(shown: object) -> np.ndarray:
-    """(32, 3) over normalised time, seen from the pelvis, in the frame in which the action was planned."""
+    """(32, 3) over normalised time, relative to the pelvis, in the frame in which the action was planned."""
     body: Body = shown.body  # type: ignore[attr-defined]
     path = (body.joints[:, JOINT["r_wrist"]] - body.joints[:, JOINT["pelvis"]]) @ shown.to_world  # type: ignore[attr-defined]
     return path[np.linspace(0, len(path) - 1, 32).astype(int)]

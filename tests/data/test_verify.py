@@ -144,7 +144,7 @@ def test_reading_names_only_opens_nothing(tmp_path: Path) -> None:
 
 def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     plant(tmp_path)
-    seen: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     alone = report_of(tmp_path)
     together = verify(
         index(tmp_path),
@@ -153,10 +153,10 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
         known_classes={"walking", "waving_hand", "pulling"},
         deep=True,
         workers=2,
-        progress=lambda done, total: seen.append((done, total)),
+        progress=lambda done, total: reports.append((done, total)),
     )
     pd.testing.assert_frame_equal(alone.defects, together.defects)
-    assert seen[-1] == (4, 4)
+    assert reports[-1] == (4, 4)
 
 
 def test_counts_stand_beside_what_is_expected(tmp_path: Path) -> None:

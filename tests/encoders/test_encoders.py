@@ -8,10 +8,10 @@ from torch import nn
 
 from harness.api import Clips, Encoder
 from harness.encoders.build import build_encoder, state_digest
-from harness.runtime.seeding import seeded
 from harness.encoders.pooling import segment_mean
 from harness.encoders.sensors import SensorEncoder
 from harness.runtime.errors import HarnessError
+from harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import SENSORS, clips
 from tests.helpers.toys import toy_settings
 
@@ -38,7 +38,7 @@ def test_outputs_have_the_widths_that_are_declared(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_clip_is_encoded_the_same_alone_and_in_a_batch(encoder: Encoder, mode: bool) -> None:
-    """In training mode too: no encoder that is trained here looks at its batch."""
+    """In training mode too: no encoder that is trained here depends on its batch."""
     encoder.train(mode)
     whole = encoder(clips(), ("vector",))["vector"]
     for row in range(3):
@@ -81,7 +81,7 @@ def test_a_seeded_block_puts_the_generator_back() -> None:
         assert not torch.equal(torch.rand(3), inside)
 
 
-def test_state_digests_see_values_and_names() -> None:
+def test_state_digests_depend_on_values() -> None:
     one = nn.Linear(2, 2)
     before = state_digest(one)
     assert state_digest(one) == before
@@ -90,7 +90,7 @@ def test_state_digests_see_values_and_names() -> None:
     assert state_digest(one) != before
 
 
-def test_an_absent_sensor_is_told_from_one_that_measures_zero() -> None:
+def test_an_absent_sensor_differs_from_one_that_measures_zero() -> None:
     encoder = SensorEncoder(SENSORS, 16, 2, 1).eval()
     zero, absent = clips(1), clips(1)
     zero.sensors["acc"].zero_()

@@ -10,7 +10,7 @@ from harness.api import Encoder, Features, Setup
 from harness.encoders.fusion import Fusion, at_times
 
 
-class Given(Encoder):
+class FixedEncoder(Encoder):
     def __init__(self, modality: str, width: int, grid: tuple[int, int, int]) -> None:
         super().__init__()
         self.modality, self.grid, self.steps = modality, grid, grid[0]
@@ -23,7 +23,7 @@ SETUP = Setup(
     3,
     5,
     1,
-    {"video": Given("video", 6, (4, 2, 3)), "sensors": Given("sensors", 5, (8, 1, 1))},
+    {"video": FixedEncoder("video", 6, (4, 2, 3)), "sensors": FixedEncoder("sensors", 5, (8, 1, 1))},
 )
 SHAPES = {
     "vector": ((6,), (5,), (11,)),
@@ -69,9 +69,9 @@ def test_a_modality_s_scale_does_not_matter(output: str) -> None:
 
 @pytest.mark.parametrize("output", SHAPES)
 def test_what_is_absent_is_zero_whatever_the_encoder_made_of_it(output: str) -> None:
-    given = features(output)
-    given[f"video.{output}"][1] = float("nan")
-    video, sensors = channels(Fusion(SETUP, output)(given), output)
+    inputs = features(output)
+    inputs[f"video.{output}"][1] = float("nan")
+    video, sensors = channels(Fusion(SETUP, output)(inputs), output)
     assert bool((video[1] == 0).all())
     assert bool((sensors[2] == 0).all())
     assert not bool((video[2] == 0).any())
@@ -85,9 +85,9 @@ def test_sensors_are_repeated_over_the_places_of_the_map() -> None:
 
 
 def test_one_norm_for_a_clip_keeps_the_size_of_its_steps_apart() -> None:
-    given = features("sequence")
-    given["video.sequence"][0, 1] *= 10
-    video, _ = channels(Fusion(SETUP, "sequence")(given), "sequence")
+    inputs = features("sequence")
+    inputs["video.sequence"][0, 1] *= 10
+    video, _ = channels(Fusion(SETUP, "sequence")(inputs), "sequence")
     assert float(video[0, 1].std()) > 4 * float(video[0, 2].std())
 
 

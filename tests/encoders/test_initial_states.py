@@ -1,4 +1,4 @@
-"""What transformers start from: states and files of every naming load whole and right, or say all that is wrong."""
+"""Initial states of transformers: states and files of every naming load whole and right, or say all that is wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from harness.api import Clips, TransformerSpec
 from harness.config.specs import VideoEncoderSpec
-from harness.runtime.seeding import seeded
 from harness.encoders.initial_states import SENSORS, read_states, start_from
 from harness.encoders.multimodal import MultimodalEncoder, by_modality
 from harness.encoders.sensor_transformer import SensorTransformer
@@ -24,6 +23,7 @@ from harness.encoders.tokens import Layout
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
 from harness.runtime.errors import HarnessError
+from harness.runtime.seeding import seeded
 from methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.helpers import released_names as naming
 from tests.helpers.reference_networks import video_encoder
@@ -36,7 +36,7 @@ FRESH = VideoEncoderSpec(segments=1)
 
 def autoencoder() -> MultimodalAutoencoder:
     """Every parameter off its special initial value; keys have no bias, as in every release."""
-    with seeded("test", "starts"), torch.no_grad():
+    with seeded("test", "initial states"), torch.no_grad():
         model = MultimodalAutoencoder(LAYOUT, SIZE)
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -69,14 +69,14 @@ def joint(model: MultimodalAutoencoder, layout: Layout) -> MultimodalEncoder:
 def test_a_pre_trained_video_part_computes_the_same_tokens() -> None:
     model, encoder = autoencoder(), video()
     assert start_from(encoder, by_modality(model.encoder.state_dict()))
-    alone, given = joint(model, replace(LAYOUT, sensors=())), clips()
+    alone, batch = joint(model, replace(LAYOUT, sensors=())), clips()
     with torch.no_grad():
-        tokens = alone.embed("video", alone.layout.pieces(given, "video"))
+        tokens = alone.embed("video", alone.layout.pieces(batch, "video"))
         tokens = alone.attend(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool))
-        found = encoder(given, ("stage:-1", "vector"))
+        found = encoder(batch, ("stage:-1", "vector"))
         torch.testing.assert_close(found["stage:-1"].flatten(2).transpose(1, 2), tokens, rtol=0, atol=1e-4)
         torch.testing.assert_close(found["stage:-1"].mean(dim=(2, 3, 4)), tokens.mean(dim=1), rtol=0, atol=1e-4)
-        torch.testing.assert_close(found["vector"], alone(given), rtol=0, atol=1e-4)
+        torch.testing.assert_close(found["vector"], alone(batch), rtol=0, atol=1e-4)
 
 
 def test_a_pre_trained_sensor_part_computes_the_same_tokens() -> None:
@@ -116,13 +116,13 @@ def test_states_that_do_not_fit_are_listed_whole_and_nothing_is_taken() -> None:
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     del state["norm.bias"]
     state |= {"blocks.9.norm1.weight": torch.ones(96), "sensor_embed.gyro.weight": torch.ones(96, 12)}
-    with pytest.raises(HarnessError) as told:
+    with pytest.raises(HarnessError) as refusal:
         start_from(encoder, {"sensors": state}, where="w.pth")
     for part in (
         "w.pth: ", "missing norm.bias", "unexpected blocks.9.norm1.weight",
         "sensor_embed.gyro.weight is (96, 12), expected (96, 24)", "transformer.size",
     ):  # fmt: skip
-        assert part in str(told.value)
+        assert part in str(refusal.value)
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
@@ -146,7 +146,7 @@ def hugging_face(state: State, path: Path) -> Path:
 
 
 def outputs(states: dict[str, State]) -> Tensor:
-    """Of the encoders that start from states, side by side."""
+    """Of the encoders with these initial states, side by side."""
     found = []
     for encoder in (video(), sensors()):
         if start_from(encoder, states):
@@ -210,11 +210,11 @@ def test_everything_that_is_wrong_with_a_file_is_listed(of: str, tmp_path: Path)
         wrong += ["missing sensor_embed.gyro.bias", "unexpected patch_embed_knee.proj.bias"]
         wrong += ["sensor_embed.acc_phone.weight is (96, 24, 3), expected (96, 24)"]
     torch.save({"model": content}, tmp_path / "w.pth")
-    with pytest.raises(HarnessError) as told:
+    with pytest.raises(HarnessError) as refusal:
         read_states(tmp_path / "w.pth", SENSORS)
     for part in ("w.pth: is not a whole transformer", *wrong):
-        assert part in str(told.value)
-    assert str(told.value).count(";") == len(wrong) - 1, "and nothing else"
+        assert part in str(refusal.value)
+    assert str(refusal.value).count(";") == len(wrong) - 1, "and nothing else"
 
 
 def test_files_of_another_size_are_refused_by_the_encoder(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_files_of_another_size_are_refused_by_the_encoder(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({"conv1.weight": torch.ones(8, 3, 7, 7), "fc.bias": torch.ones(3)}, r"no transformer .* begin with conv1"),
         ({"head.weight": torch.ones(3, 3)}, r"holds no transformer.* begin with nothing"),
@@ -239,9 +239,9 @@ def test_files_of_another_size_are_refused_by_the_encoder(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_files_of_other_networks_are_refused_by_name(content: State, told: str, tmp_path: Path) -> None:
+def test_files_of_other_networks_are_refused_by_name(content: State, message: str, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pth")
-    with pytest.raises(HarnessError, match=rf"w.pth: .*{told}"):
+    with pytest.raises(HarnessError, match=rf"w.pth: .*{message}"):
         read_states(tmp_path / "w.pth", SENSORS)
 
 

@@ -16,9 +16,9 @@ from methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.helpers.mu_mae_clips import LAYOUT, SIZE, VIDEO_ONLY, autoencoder, clips, lacking
 
 
-def test_longer_clips_need_no_other_weights() -> None:
-    longer = MultimodalEncoder(replace(LAYOUT, frames=8, size=32), SIZE)
-    longer.load_state_dict(autoencoder().encoder.state_dict())
+def test_larger_clips_need_no_other_weights() -> None:
+    larger = MultimodalEncoder(replace(LAYOUT, frames=8, size=32), SIZE)
+    larger.load_state_dict(autoencoder().encoder.state_dict())
 
 
 def test_a_video_only_encoder_is_the_shared_video_transformer() -> None:
@@ -26,32 +26,32 @@ def test_a_video_only_encoder_is_the_shared_video_transformer() -> None:
     shared = SpaceTimeViT(4, 16, patch=8, width=SIZE.width, depth=SIZE.depth, heads=SIZE.heads)
     released = {name: value for name, value in model.state_dict().items() if not name.startswith(shared.dropped)}
     shared.load_state_dict(videomae_names(released))
-    given = clips()
-    assert given.video is not None
+    batch = clips()
+    assert batch.video is not None
     encoder = model.encoder
-    pixels = (given.video.movedim(2, -1) - encoder.pixel_mean) / encoder.pixel_std
+    pixels = (batch.video.movedim(2, -1) - encoder.pixel_mean) / encoder.pixel_std
     clip = shared(pixels.movedim(-1, 1))[1].clip
     assert clip is not None
-    torch.testing.assert_close(encoder(given), clip, rtol=0, atol=1e-5)
+    torch.testing.assert_close(encoder(batch), clip, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["video", "phone"])
 def test_the_prior_of_a_clip_that_lacks_a_modality_is_over_the_others(name: str) -> None:
-    encoder, given = autoencoder().encoder, clips()
-    found = encoder(lacking(given, name, row=1))
+    encoder, batch = autoencoder().encoder, clips()
+    found = encoder(lacking(batch, name, row=1))
     rest = replace(LAYOUT, video=False) if name == "video" else replace(LAYOUT, sensors=("watch",))
     smaller = MultimodalEncoder(rest, SIZE)
     state = encoder.state_dict()
     smaller.load_state_dict({each: state[each] for each in smaller.state_dict()})
-    torch.testing.assert_close(found[1], smaller(given)[1], rtol=0, atol=1e-5)
-    torch.testing.assert_close(found[[0, 2]], encoder(given)[[0, 2]], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[1], smaller(batch)[1], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[[0, 2]], encoder(batch)[[0, 2]], rtol=0, atol=1e-5)
 
 
 def test_a_clip_without_anything_gives_what_the_norm_makes_of_zero() -> None:
-    encoder, given = autoencoder().encoder, clips()
+    encoder, batch = autoencoder().encoder, clips()
     for name in LAYOUT.modalities:
-        given = lacking(given, name, row=0)
-    torch.testing.assert_close(encoder(given)[0], encoder.norm.bias)
+        batch = lacking(batch, name, row=0)
+    torch.testing.assert_close(encoder(batch)[0], encoder.norm.bias)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The sensor transformer: shapes, tails, modulation, and that absent sensors are nowhere seen."""
+"""The sensor transformer: shapes, tails, modulation, and that absent sensors reach no output."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from harness.api import Clips
-from harness.runtime.seeding import seeded
 from harness.encoders.multimodal import MultimodalEncoder
 from harness.encoders.sensor_transformer import SensorTransformer
 from harness.encoders.sizes import Size
 from harness.encoders.tokens import Layout
+from harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import SENSORS, clips
 
 LAYOUT = Layout(video=False, sensors=SENSORS, samples=32, sensor_tokens=8)
@@ -28,13 +28,13 @@ def sensor_transformer(layout: Layout = LAYOUT, segments: int = 2) -> SensorTran
     return encoder.eval()
 
 
-def lacking(given: Clips, *names: str, row: int, held: float) -> Clips:
+def lacking(batch: Clips, *names: str, row: int, held: float) -> Clips:
     """The same clips, one without some sensors; what it holds instead is arbitrary."""
-    sensors = {name: value.clone() for name, value in given.sensors.items()}
-    present = {name: value.clone() for name, value in given.present.items()}
+    sensors = {name: value.clone() for name, value in batch.sensors.items()}
+    present = {name: value.clone() for name, value in batch.present.items()}
     for name in names:
         sensors[name][row], present[name][row] = held, False
-    return replace(given, sensors=sensors, present=present)
+    return replace(batch, sensors=sensors, present=present)
 
 
 def test_every_output() -> None:
@@ -57,16 +57,16 @@ def test_every_output() -> None:
 
 
 def test_the_tokens_are_those_of_the_joint_transformer() -> None:
-    encoder, given = sensor_transformer(), lacking(clips(), "acc", row=1, held=3.0)
+    encoder, batch = sensor_transformer(), lacking(clips(), "acc", row=1, held=3.0)
     joint: MultimodalEncoder = encoder.transformer
     with torch.no_grad():
-        first, last = encoder(given, ("stage:0", "stage:-1")).values()
+        first, last = encoder(batch, ("stage:0", "stage:-1")).values()
         for place, name in enumerate(SENSORS):
-            tokens = joint.embed(name, joint.layout.pieces(given, name))
-            rows = given.present[name]
+            tokens = joint.embed(name, joint.layout.pieces(batch, name))
+            rows = batch.present[name]
             torch.testing.assert_close(first[rows, :-1, :, place, 0].transpose(1, 2), tokens[rows])
         count = torch.tensor([16.0, 8.0, 16.0])[:, None]
-        torch.testing.assert_close(joint.norm(last[:, :-1].sum(dim=(2, 3, 4)) / count), joint(given))
+        torch.testing.assert_close(joint.norm(last[:, :-1].sum(dim=(2, 3, 4)) / count), joint(batch))
 
 
 def test_blocks_are_in_groups_and_their_norms_can_be_modulated() -> None:
@@ -89,11 +89,11 @@ def test_blocks_are_in_groups_and_their_norms_can_be_modulated() -> None:
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_clip_is_encoded_the_same_alone_and_in_a_batch(mode: bool) -> None:
-    encoder, given = sensor_transformer().train(mode), lacking(clips(), "gyro", row=2, held=0.0)
+    encoder, batch = sensor_transformer().train(mode), lacking(clips(), "gyro", row=2, held=0.0)
     outputs = ("vector", "sequence", "map", "stage:-2")
-    whole = encoder(given, outputs)
+    whole = encoder(batch, outputs)
     for row in range(3):
-        alone = encoder(given[row : row + 1], outputs)
+        alone = encoder(batch[row : row + 1], outputs)
         for output in outputs:
             torch.testing.assert_close(alone[output][0], whole[output][row], rtol=1e-4, atol=1e-5)
 
@@ -128,8 +128,8 @@ def test_an_absent_sensor_is_as_if_there_were_none(absent: str) -> None:
 @pytest.mark.parametrize("sensors", [SENSORS, SENSORS[:1]])
 def test_a_clip_without_any_sensor_gives_what_the_norm_makes_of_zero(sensors: tuple[str, ...]) -> None:
     encoder = sensor_transformer(replace(LAYOUT, sensors=sensors))
-    given = lacking(clips(), *sensors, row=0, held=float("nan"))
-    found = encoder(given, ("sequence", "stage:-1"))
+    batch = lacking(clips(), *sensors, row=0, held=float("nan"))
+    found = encoder(batch, ("sequence", "stage:-1"))
     torch.testing.assert_close(found["sequence"][0], encoder.transformer.norm.bias.expand(8, -1))
     assert not found["stage:-1"][0].any()
     found["sequence"].sum().backward()
@@ -137,10 +137,10 @@ def test_a_clip_without_any_sensor_gives_what_the_norm_makes_of_zero(sensors: tu
 
 
 def test_the_order_of_time_is_not_lost() -> None:
-    encoder, given = sensor_transformer(), clips()
-    backwards = replace(given, sensors={name: value.flip(1) for name, value in given.sensors.items()})
+    encoder, batch = sensor_transformer(), clips()
+    backwards = replace(batch, sensors={name: value.flip(1) for name, value in batch.sensors.items()})
     with torch.no_grad():
-        a, b = (encoder(each, ("vector",))["vector"] for each in (given, backwards))
+        a, b = (encoder(each, ("vector",))["vector"] for each in (batch, backwards))
     assert float((a - b).abs().mean()) > 1e-2
 
 

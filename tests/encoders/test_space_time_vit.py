@@ -1,4 +1,4 @@
-"""Which tokens see which, the tables of positions, and one block of each kind by hand."""
+"""Which tokens attend to which, the tables of positions, and one block of each kind by hand."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def test_attention_over_time_stays_at_its_place() -> None:
     made, (patches, token) = block(), inputs()
     torch.nn.init.zeros_(made.attn.proj.weight)  # no attention over space
     found, _ = made(patches, token)
-    seen = influence(found[0, 1, 0, 1], patches)
-    assert seen[:, 0, 1].all()
-    assert int(seen.sum()) == TIME
+    reached = influence(found[0, 1, 0, 1], patches)
+    assert reached[:, 0, 1].all()
+    assert int(reached.sum()) == TIME
 
 
 def test_attention_over_space_stays_in_its_frame() -> None:
     made, (patches, token) = block(), inputs()
     torch.nn.init.zeros_(made.temporal_fc.weight)  # no attention over time
     found, _ = made(patches, token)
-    seen = influence(found[0, 1, 0, 1], patches)
-    assert seen[1].all()
-    assert int(seen.sum()) == SIDE * SIDE
+    reached = influence(found[0, 1, 0, 1], patches)
+    assert reached[1].all()
+    assert int(reached.sum()) == SIDE * SIDE
 
 
 def test_both_together_reach_every_patch_and_the_class_token() -> None:
@@ -55,7 +55,7 @@ def test_both_together_reach_every_patch_and_the_class_token() -> None:
     assert influence(made(patches, token)[0][0, 1, 0, 1], patches).all()
     assert influence(made(patches, token)[1], patches).all()
     (gradient,) = torch.autograd.grad(made(patches, token)[0].square().sum(), token)
-    assert gradient.abs().sum() > 0, "patches see the class token"
+    assert gradient.abs().sum() > 0, "patches attend to the class token"
 
 
 def test_the_class_token_is_averaged_over_frames_and_left_out_of_time() -> None:

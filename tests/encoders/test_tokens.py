@@ -50,14 +50,14 @@ def test_cubes_count_by_time_then_row_then_column() -> None:
 
 
 def test_targets_have_no_mean_and_unit_deviation() -> None:
-    given = clips()
-    video = LAYOUT.target("video", LAYOUT.pieces(given, "video")).unflatten(-1, (-1, 3))
-    sensor = LAYOUT.target("phone", LAYOUT.pieces(given, "phone"))
+    batch = clips()
+    video = LAYOUT.target("video", LAYOUT.pieces(batch, "video")).unflatten(-1, (-1, 3))
+    sensor = LAYOUT.target("phone", LAYOUT.pieces(batch, "phone"))
     for target, axis in ((video, -2), (sensor, -1)):
         std, mean = torch.std_mean(target, dim=axis)
         torch.testing.assert_close(std, torch.ones_like(std), rtol=0, atol=1e-4)
         torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-5)
-    brighter = replace(given, video=0.1 + 0.5 * given.video if given.video is not None else None)
+    brighter = replace(batch, video=0.1 + 0.5 * batch.video if batch.video is not None else None)
     again = LAYOUT.target("video", LAYOUT.pieces(brighter, "video")).unflatten(-1, (-1, 3))
     torch.testing.assert_close(again, video, rtol=1e-3, atol=1e-3)
 

@@ -1,4 +1,4 @@
-"""Transformers from settings: what they are, where they start, that heads take them, and what is refused."""
+"""Transformers from settings: what they are, their initial states, that heads take them, and what is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from harness.config.plugins.registry import load_method
 from harness.config.settings import Settings
 from harness.config.specs import VideoEncoderSpec
 from harness.encoders.build import build_encoder, state_digest
-from harness.runtime.seeding import seeded
 from harness.encoders.initial_states import start_from
 from harness.encoders.multimodal import MultimodalEncoder, by_modality
 from harness.encoders.sensor_transformer import SensorTransformer
@@ -23,6 +22,7 @@ from harness.encoders.tokens import Layout
 from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
 from harness.runtime.errors import HarnessError
+from harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import SENSORS, clips
 from tests.helpers.toys import toy_settings
 
@@ -103,10 +103,14 @@ def test_video_tokens_are_those_of_the_joint_transformer(background: str, pixel_
     torch.testing.assert_close(found, tokens, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("modalities", [("video",), ("sensors",), BOTH], ids="+".join)
-@pytest.mark.parametrize("name", ["protonet", "trx", "can", "mastaf", "cnaps"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "modalities"),
+    [("protonet", ("video",)), ("protonet", ("sensors",))]
+    + [(name, BOTH) for name in ("protonet", "trx", "can", "mastaf", "cnaps")],
+)
 def test_heads_on_transformers_conform(name: str, modalities: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every check of a method (losses and gradients among them) holds on these encoders, tuned and frozen."""
+    """Every check of a method (losses and gradients among them) holds on these encoders, trained and frozen."""
     small = settings(
         transformer={"size": "micro", "patch": 8, "tubelet": 1, "sensor_tokens": 4},
         input={"frames": 4, "size": 16, "sensor_length": 16},
@@ -122,7 +126,7 @@ def test_heads_on_transformers_conform(name: str, modalities: tuple[str, ...], m
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
         ({"size": "tini"}, r"no transformer.size 'tini'. Did you mean 'tiny'\? Known: base, huge"),
         ({"pixel_norm": "imagnet"}, r"no transformer.pixel_norm 'imagnet'. Did you mean 'imagenet'"),
@@ -136,13 +140,13 @@ def test_heads_on_transformers_conform(name: str, modalities: tuple[str, ...], m
         ({"tubelet": 4}, r"pooling = dynamics needs steps, transformer.tubelet 4 leaves one. Lower"),
     ],
 )
-def test_video_that_does_not_fit_is_refused_with_a_remedy(spec: dict[str, Any], told: str) -> None:
-    with pytest.raises(HarnessError, match=told):
+def test_video_that_does_not_fit_is_refused_with_a_remedy(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
         video_transformer(TransformerSpec(**spec), 4, 24, VideoEncoderSpec(pooling="dynamics"))
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
         ({"size": "giant"}, r"no transformer.size 'giant'"),
         (
@@ -152,8 +156,8 @@ def test_video_that_does_not_fit_is_refused_with_a_remedy(spec: dict[str, Any], 
         ({"sensor_tokens": 1}, r"sensor_encoder.segments 2 exceeds transformer.sensor_tokens 1. Lower"),
     ],
 )
-def test_sensors_that_do_not_fit_are_refused_with_a_remedy(spec: dict[str, Any], told: str) -> None:
-    with pytest.raises(HarnessError, match=told):
+def test_sensors_that_do_not_fit_are_refused_with_a_remedy(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
         sensor_transformer(TransformerSpec(**spec), SENSORS, 32, 2)
 
 

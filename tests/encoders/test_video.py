@@ -49,7 +49,7 @@ def test_modulation(name: str) -> None:
             value, vector = encoder(clips_for(name), (stage, "vector")).values()
             same = [(torch.ones(2, width), torch.zeros(2, width)) for width in encoder.film_widths(stage)]
             torch.testing.assert_close(encoder.tail(stage, value, same), vector)
-            for layer in range(len(same)):  # each layer's modulation tells, and only in the clip that it is for
+            for layer in range(len(same)):  # each layer's modulation has an effect, in its own clip only
                 gamma, beta = same[layer]
                 one = [*same[:layer], (gamma, beta + torch.tensor([[0.0], [1.0]]))]
                 changed = encoder.tail(stage, value, [*one, *same[layer + 1 :]])
@@ -87,7 +87,7 @@ def test_frames_are_encoded_one_by_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet", "r3d_18", "joint", "divided"])
 def test_a_clip_is_encoded_the_same_alone_and_in_a_batch(name: str) -> None:
-    """In training mode too: GroupNorm and LayerNorm do not look at the batch."""
+    """In training mode too: GroupNorm and LayerNorm normalise each clip alone."""
     encoder, both = video_encoder(name).train(), clips_for(name)
     outputs = ("vector", "sequence", "map")
     whole = encoder(both, outputs)
@@ -191,8 +191,8 @@ def test_group_norm_keeps_initial_gains() -> None:
 def test_frozen_batchnorm_stays_frozen_in_training(name: str) -> None:
     known = NETWORKS[name]
     spec = VideoEncoderSpec(name=known.name, arguments=known.arguments, norm="frozen-batch")
-    fresh = VideoEncoder(spec, known.frames, known.size)
-    assert not [layer for layer in fresh.modules() if isinstance(layer, _BatchNorm) and layer.training]
+    scratch = VideoEncoder(spec, known.frames, known.size)
+    assert not [layer for layer in scratch.modules() if isinstance(layer, _BatchNorm) and layer.training]
     encoder = video_encoder(name, norm="frozen-batch").train()
     norms = [layer for layer in encoder.modules() if isinstance(layer, _BatchNorm)]
     assert norms
@@ -220,7 +220,7 @@ def test_pixels_are_normalised_as_the_weights_expect(pixel_norm: Any, centre: tu
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"name": "resnet10"}, r"no video network 'resnet10'. Did you mean .*resnet10t"),
         ({"name": "resnet10t", "arguments": {"wings": 2}}, r"resnet10t does not take.*'wings'.*Change video_encoder"),
@@ -232,17 +232,17 @@ def test_pixels_are_normalised_as_the_weights_expect(pixel_norm: Any, centre: tu
         ({"name": "r3d_18", "arguments": {"widen_factor": 0.1}}, r"segments is 2, but r3d_18 leaves 1 steps of 4"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_with_a_remedy(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(HarnessError, match=told):
+def test_what_does_not_fit_is_refused_with_a_remedy(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
         VideoEncoder(VideoEncoderSpec(**settings), 4, 24)
 
 
 def test_settings_that_learn_nothing_are_refused() -> None:
-    for video, told in (
+    for video, message in (
         ({"pooling": "dynamics", "segments": 1}, "a single segment has a mean of zero: raise video_encoder.segments"),
         ({"norm": "frozen-batch"}, "name a file in video_encoder.weights, or choose group"),
     ):
-        with pytest.raises(HarnessError, match=told):
+        with pytest.raises(HarnessError, match=message):
             toy_settings(video_encoder=video)
 
 

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from harness.config.specs import VideoEncoderSpec
 from harness.encoders.video import VideoEncoder
-from harness.encoders.weights import load_weights, read_weights, weights_digest
+from harness.encoders.weights import load_weights, read_weights
+from harness.runtime.digests import file_sha256
 from harness.runtime.errors import HarnessError
 from tests.helpers.reference_networks import NETWORKS, clips_for, video_encoder
 from tests.helpers.released_names import State, fine_tuned, no_key_bias, pre_trained
@@ -67,7 +68,7 @@ def test_3d_resnets_names(name: str, tmp_path: Path) -> None:
 
 
 def without_key_bias(name: str = "joint") -> tuple[State, Tensor]:
-    """A state whose keys have no bias, which changes nothing: softmax does not see it."""
+    """A state whose keys have no bias, which changes nothing: softmax is the same without it."""
     state, vector = released(name)
     return no_key_bias(state), vector
 
@@ -168,13 +169,13 @@ def test_everything_that_does_not_fit_is_listed(tmp_path: Path) -> None:
     del state["layer1.0.conv1.weight"], state["layer2.0.bn1.running_mean"]
     state |= {"layer9.weight": torch.ones(1), "extra": torch.ones(2), "conv1.weight": torch.ones(8, 3, 3, 7, 7)}
     save_file(state, tmp_path / "w.safetensors")
-    with pytest.raises(HarnessError) as told:
+    with pytest.raises(HarnessError) as refusal:
         loaded("r3d_18", tmp_path / "w.safetensors", norm="frozen-batch")
     for part in (
         "w.safetensors", "missing layer1.0.conv1.weight", "missing layer2.0.bn1.running_mean",
         "unexpected layer9.weight", "unexpected extra", "conv1.weight is (8, 3, 3, 7, 7), expected (8, 3, 7, 7, 7)",
     ):  # fmt: skip
-        assert part in str(told.value)
+        assert part in str(refusal.value)
 
 
 def test_nothing_is_loaded_in_part() -> None:
@@ -242,8 +243,11 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
         read_weights(tmp_path / "w.onnx")
 
 
-def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "w.pth").write_bytes(b"weights")
-    assert weights_digest(tmp_path / "w.pth") == hashlib.sha256(b"weights").hexdigest()
+def test_the_digest_is_that_of_the_file_as_it_is_now(tmp_path: Path) -> None:
+    file = tmp_path / "w.pth"
+    for number, content in enumerate((b"weights", b"others!")):
+        file.write_bytes(content)
+        os.utime(file, ns=(0, number))
+        assert file_sha256(file) == hashlib.sha256(content).hexdigest()
     with pytest.raises(HarnessError, match="cannot be read"):
-        weights_digest(tmp_path / "none.pth")
+        file_sha256(tmp_path / "none.pth")

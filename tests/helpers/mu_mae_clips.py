@@ -28,17 +28,17 @@ def clips(count: int = 3, seed: int = 0) -> Clips:
     return Clips(video, sensors, masks, {name: torch.ones(count).bool() for name in ("video", *SENSORS)})
 
 
-def lacking(given: Clips, name: str, row: int) -> Clips:
+def lacking(batch: Clips, name: str, row: int) -> Clips:
     """The same clips, one without a modality; what it holds instead is arbitrary."""
-    present = {key: value.clone() for key, value in given.present.items()}
+    present = {key: value.clone() for key, value in batch.present.items()}
     present[name][row] = False
-    video, sensors = given.video, {key: value.clone() for key, value in given.sensors.items()}
+    video, sensors = batch.video, {key: value.clone() for key, value in batch.sensors.items()}
     if name == "video" and video is not None:
         video = video.clone()
         video[row] = 7.0
     else:
         sensors[name][row] = -3.0
-    return replace(given, video=video, sensors=sensors, present=present)
+    return replace(batch, video=video, sensors=sensors, present=present)
 
 
 def splits(layout: Layout, count: int = 3) -> dict[str, Split]:

@@ -22,8 +22,8 @@ States = Mapping[str, Mapping[str, Tensor]]
 def setup(modalities: tuple[str, ...] = BOTH, **changes: Any) -> Setup:
     """Clips of 4 frames of 16 pixels and 16 samples, tokens of 2 x 8 x 8 and 4 samples; encoders of width 16."""
     encoders = {name: TinyEncoder(name, ("vector",)) for name in modalities}
-    given = Setup(modalities, SENSORS, BASE_CLASSES, WAY, 1, encoders, ClipShape(4, 16, 16), TRANSFORMER)
-    return replace(given, **changes)
+    base = Setup(modalities, SENSORS, BASE_CLASSES, WAY, 1, encoders, ClipShape(4, 16, 16), TRANSFORMER)
+    return replace(base, **changes)
 
 
 def build(modalities: tuple[str, ...] = BOTH, *, pretrained: States | None = None, **settings: Any) -> MuMAE:
@@ -47,10 +47,10 @@ def clips(count: int, modalities: tuple[str, ...] = BOTH, seed: int = 0) -> Clip
 
 
 def episodes(
-    method: FewShotMethod, given: Clips, count: int = 2, queries: int = 3, shot: int = 1
+    method: FewShotMethod, batch: Clips, count: int = 2, queries: int = 3, shot: int = 1
 ) -> tuple[Features, Features]:
     """Support (E, way, shot, ...) of the first clips, queries (E, Q, ...) of the next ones."""
-    features, supports = method.embed(method.encode(given)), count * WAY * shot
+    features, supports = method.embed(method.encode(batch)), count * WAY * shot
     support = {name: value[:supports].unflatten(0, (count, WAY, shot)) for name, value in features.items()}
     query = {
         name: value[supports:][: count * queries].unflatten(0, (count, queries)) for name, value in features.items()
@@ -59,8 +59,8 @@ def episodes(
 
 
 @torch.no_grad()
-def scores(method: FewShotMethod, given: Clips, count: int = 2, queries: int = 3, shot: int = 1) -> Tensor:
-    return method.score(*episodes(method, given, count, queries, shot))
+def scores(method: FewShotMethod, batch: Clips, count: int = 2, queries: int = 3, shot: int = 1) -> Tensor:
+    return method.score(*episodes(method, batch, count, queries, shot))
 
 
 def targets(count: int = 2, queries: int = 3) -> Targets:
@@ -69,13 +69,13 @@ def targets(count: int = 2, queries: int = 3) -> Targets:
     return Targets(label, classes, classes.gather(1, label))
 
 
-def learns(method: FewShotMethod, given: Clips, steps: int = 20) -> list[float]:
+def learns(method: FewShotMethod, batch: Clips, steps: int = 20) -> list[float]:
     """The loss of the same two episodes at every step of AdamW."""
     method.train()
     optimiser = torch.optim.AdamW(method.parameters(), 1e-3)
     curve = []
     for _ in range(steps):
-        loss = torch.stack(list(method.loss(*episodes(method, given), targets()).values())).sum()
+        loss = torch.stack(list(method.loss(*episodes(method, batch), targets()).values())).sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

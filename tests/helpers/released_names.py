@@ -36,7 +36,7 @@ def renamed(state: State, rules: tuple[tuple[str, str], ...]) -> State:
 
 
 def no_key_bias(state: State) -> State:
-    """A copy whose keys have no bias, as in every release; softmax does not see it."""
+    """A copy whose keys have no bias, as in every release; softmax is the same without it."""
     found = {name: value.clone() for name, value in state.items()}
     for name, value in found.items():
         if name.endswith("attn.qkv.bias"):

@@ -14,7 +14,7 @@ from harness.api import Encoder, Features, Setup, Targets
 Arrays = Mapping[str, np.ndarray]
 
 
-class GivenFeatures(Encoder):
+class FixedFeatures(Encoder):
     """Stands for the backbone whose features the file holds."""
 
     modality = "video"

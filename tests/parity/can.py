@@ -11,7 +11,7 @@ from torch import Tensor
 from baselines.can import CAN
 from baselines.meta_fusion import local_cross_entropy
 from harness.api import Features
-from tests.parity.arrays import Arrays, GivenFeatures, by_class, clips, labels, load, prefixes, setup, targets, tensor
+from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, load, prefixes, setup, targets, tensor
 
 
 def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
@@ -19,7 +19,7 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
     episodes = list(prefixes(arrays, "support_features"))
     *_, channels, height, width = arrays[f"{episodes[0]}support_features"].shape
     hidden, base_classes = len(arrays["meta_fusion.conv1.bias"]), len(arrays["global_classifier.bias"])
-    encoder = GivenFeatures(channels, (1, height, width))
+    encoder = FixedFeatures(channels, (1, height, width))
     method = CAN(setup(encoder, base_classes=base_classes), hidden=hidden, normalise=False).eval()
     assert method.global_classifier is not None
     load(method.meta_fusion, arrays, "meta_fusion.")

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from baselines.mastaf import MASTAF
 from baselines.meta_fusion import cross_attention
-from tests.parity.arrays import Arrays, GivenFeatures, clips, load, prefixes, setup, tensor
+from tests.parity.arrays import Arrays, FixedFeatures, clips, load, prefixes, setup, tensor
 
 
 def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
     """Every output of a ``mastaf.npz``, from its other arrays."""
     channels, depth, height, width, hidden = (int(value) for value in arrays["config"][:5])
-    encoder = GivenFeatures(channels, (depth, height, width))
+    encoder = FixedFeatures(channels, (depth, height, width))
     method = MASTAF(
         setup(encoder),
         hidden=hidden,

@@ -18,7 +18,7 @@ from methods.mu_mae.heads import AttentionHead
 from methods.mu_mae.method import MuMAE
 from methods.mu_mae.released_inputs import frame_indices, scaled_sensor, sensor_rows
 from methods.mu_mae.scoring import AttendedMaps
-from tests.parity.arrays import Arrays, GivenFeatures, by_class, labels, load, prefixes, targets, tensor
+from tests.parity.arrays import Arrays, FixedFeatures, by_class, labels, load, prefixes, targets, tensor
 from tests.parity.mu_mae_pretrain import SENSORS, load_released, released_clips
 
 SAMPLES, PIPELINE_HEADS = 128, 4  # constants of the original code that no array tells
@@ -98,7 +98,7 @@ def _pipeline(arrays: Arrays) -> dict[str, Tensor]:
     head, folded = method.head, method.folded(support, query)
     assert isinstance(head, Unattended)
     maps, grid = head.attended(*folded), torch.Size((1, 2, 2))
-    vectors = folded[0]["map"][0].flatten(0, 1).flatten(1)  # by class; all queries see one version
+    vectors = folded[0]["map"][0].flatten(0, 1).flatten(1)  # by class; the same for all queries
     local = scoring.combined(scoring.local_scores(maps, head.scale), head.alpha)
     found = {
         "fused": torch.cat([vectors[label.argsort(stable=True).argsort()], folded[1]["map"][:, 0].flatten(1)]),
@@ -114,26 +114,26 @@ def _pipeline(arrays: Arrays) -> dict[str, Tensor]:
 
 
 def _method(arrays: Arrays) -> MuMAE:
-    """Mu-MAE with all switches of the release but one (the prior sees all frames), and the weights of the pipeline."""
+    """Mu-MAE with all switches of the release but one (all frames reach the prior), and the weights of the pipeline."""
     side, square, tubelet, frames, width, depth, heads = (int(value) for value in arrays["mae_encoder.config"])
-    given = {name.removeprefix("pipeline."): value for name, value in arrays.items() if name.startswith("pipeline.")}
+    pipeline = {name.removeprefix("pipeline."): value for name, value in arrays.items() if name.startswith("pipeline.")}
     tokens = SAMPLES * 3 // arrays[f"mae_encoder.weights.{KERNEL}"].shape[1]
-    encoders = {"video": MeanColour(tensor(given["backbone_matrix"])), "sensors": GivenFeatures(1)}
-    with patch.dict(SIZES, {"given": Size(width, depth, heads, width, heads)}):
+    encoders = {"video": MeanColour(tensor(pipeline["backbone_matrix"])), "sensors": FixedFeatures(1)}
+    with patch.dict(SIZES, {"pipeline": Size(width, depth, heads, width, heads)}):
         setup = Setup(
             ("video", "sensors"),
             SENSORS,
-            len(given["global_classifier.bias"]),
-            len(np.unique(given["support_labels"])),
+            len(pipeline["global_classifier.bias"]),
+            len(np.unique(pipeline["support_labels"])),
             1,
             encoders,
             ClipShape(frames, side, SAMPLES),
-            TransformerSpec("given", square, tubelet, tokens),
+            TransformerSpec("pipeline", square, tubelet, tokens),
         )
         method = MuMAE(
             setup,
-            sensor_width=len(given[f"sensor_cnn_{SENSORS[0]}.linear.bias"]),
-            hidden=len(given[f"sensor_cnn_{SENSORS[0]}.convolution.bias"]),
+            sensor_width=len(pipeline[f"sensor_cnn_{SENSORS[0]}.linear.bias"]),
+            hidden=len(pipeline[f"sensor_cnn_{SENSORS[0]}.convolution.bias"]),
             heads=PIPELINE_HEADS,
             normalise=False,
             reinterpret_axes=True,
@@ -145,13 +145,13 @@ def _method(arrays: Arrays) -> MuMAE:
     method.head = Unattended(method.head.setup, alpha=float(arrays["scoring.alpha"][0]))
     load_released(method.prior, arrays, "mae_encoder.weights.", "encoder.")
     for name in ("video", *SENSORS):
-        load(method.fusion.prior_projection[name], given, f"prior_projection_{name}.")
-        load(method.fusion.cross_attention[name], given, f"cross_attention_{name}.")
+        load(method.fusion.prior_projection[name], pipeline, f"prior_projection_{name}.")
+        load(method.fusion.cross_attention[name], pipeline, f"cross_attention_{name}.")
     for name in SENSORS:
-        load(method.networks[name], given, f"sensor_cnn_{name}.")
-    load(method.fusion.fusion, given, "fusion.")
+        load(method.networks[name], pipeline, f"sensor_cnn_{name}.")
+    load(method.fusion.fusion, pipeline, "fusion.")
     assert method.head.global_classifier is not None
-    load(method.head.global_classifier, given, "global_classifier.")
+    load(method.head.global_classifier, pipeline, "global_classifier.")
     return method.eval()
 
 
@@ -162,7 +162,7 @@ def _released_inputs(arrays: Arrays) -> dict[str, np.ndarray]:
         found[f"{name}output"] = scaled_sensor(raw, SAMPLES)[None, :, None]
         found[f"{name}indices"] = sensor_rows(len(raw), SAMPLES).astype(np.float32)
     cases = arrays["frame_sampling.cases"].astype(int)
-    picked = [frame_indices(start, end, wanted) for _, wanted, start, end, *_ in cases]
+    picked = [frame_indices(first, last, wanted) for _, wanted, first, last, *_ in cases]
     found["frame_sampling.indices"] = np.array(picked, np.float32)
     return found
 

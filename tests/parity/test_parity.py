@@ -23,7 +23,7 @@ TOLERANCE = 1e-5
 
 
 def split(item: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What an adapter is given, and what it must return."""
+    """Inputs of an adapter, and what it must return."""
     with np.load(VECTORS / f"{item}.npz") as file:
         arrays = dict(file)
     names = {name for name in arrays if any(fnmatchcase(name, pattern) for pattern in OUTPUTS[item])}
@@ -32,10 +32,10 @@ def split(item: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
 
 @pytest.mark.parametrize("item", OUTPUTS)
 def test_outputs_are_those_of_the_original_code(item: str) -> None:
-    given, wanted = split(item)
+    inputs, wanted = split(item)
     with torch.random.fork_rng():
-        torch.manual_seed(12)  # whatever the modules start from, the given weights replace it
-        found = importlib.import_module(f"tests.parity.{item}").outputs(given)
+        torch.manual_seed(12)  # whatever the initial state, the weights of the file replace it
+        found = importlib.import_module(f"tests.parity.{item}").outputs(inputs)
     assert wanted
     assert wanted.keys() - found.keys() == set()
     gaps = {name: gap(found[name], wanted[name]) for name in wanted}

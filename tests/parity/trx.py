@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.trx import TRX, frame_indices_at_test, positional_encoding, tuples
 from harness.api import Features
-from tests.parity.arrays import Arrays, GivenFeatures, by_class, clips, labels, load, prefixes, setup, targets, tensor
+from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, load, prefixes, setup, targets, tensor
 
 
 def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
@@ -20,8 +20,8 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
     episodes = list(prefixes(arrays, "support_features"))
     _, steps, width_in = arrays[f"{episodes[0]}support_features"].shape
     width = len(arrays[f"cardinality_{cardinalities[0]}.key_projection.bias"])
-    given = setup(GivenFeatures(width_in, steps=steps))
-    method = TRX(given, cardinalities=cardinalities, width=width, normalise=False).eval()
+    base = setup(FixedFeatures(width_in, steps=steps))
+    method = TRX(base, cardinalities=cardinalities, width=width, normalise=False).eval()
     transformers = dict(zip(cardinalities, method.parts(), strict=True))
     for cardinality, transformer in transformers.items():
         load(transformer, arrays, f"cardinality_{cardinality}.", ignore=("value_projection.bias", "tuples"))

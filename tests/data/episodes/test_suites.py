@@ -156,8 +156,8 @@ def test_the_subject_oracle_is_worse_than_chance_across_subjects(suite: SuiteOf)
 def test_oracles_see_what_is_given_away() -> None:
     """Where each class has a scene of its own, the scene is the class."""
     split, clips = shipped_clips("utd-mhad")
-    told = clips.assign(scene=clips["class_name"].factorize()[0])
-    built: Suite = build_suite(suite_spec("test"), split, told, episodes=200)
+    relabelled = clips.assign(scene=clips["class_name"].factorize()[0])
+    built: Suite = build_suite(suite_spec("test"), split, relabelled, episodes=200)
     assert oracle_accuracy(built, "scene") == 1
     assert same_share(built, "scene") == 1
 

@@ -1,4 +1,4 @@
-"""What the encoders see of a stored clip: a fixed rule at test time, counted draws in training, absence as zero."""
+"""What the encoders get of a stored clip: a fixed rule at test time, counted draws in training, absence as zero."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def load(source: ClipSource, rows: np.ndarray, step: tuple[int, int] | None = No
 
 
 def video(store: Store, spec: InputSpec, rows: np.ndarray, step: tuple[int, int] | None = None) -> Tensor:
-    seen = load(ClipSource(store, spec, ("video",)), rows, step).video
-    assert seen is not None
-    return seen
+    shown = load(ClipSource(store, spec, ("video",)), rows, step).video
+    assert shown is not None
+    return shown
 
 
 def with_frames(store: Store, **changes: Any) -> Store:
@@ -208,9 +208,9 @@ def test_every_frame_of_a_clip_is_augmented_alike(toy: Store) -> None:
     """A clip in which nothing moves stays still, though every clip gets a view of its own."""
     frames = toy._maps[0].reshape(len(toy.clips), FRAMES, HEIGHT, WIDTH, 3)
     frames[:] = frames[:1, :1]
-    seen = video(toy, LIVELY, ROWS[:3], (0, 0))
-    assert torch.equal(seen, seen[:, :1].expand_as(seen))
-    assert not torch.allclose(seen[0], seen[1], atol=0.05)
+    shown = video(toy, LIVELY, ROWS[:3], (0, 0))
+    assert torch.equal(shown, shown[:, :1].expand_as(shown))
+    assert not torch.allclose(shown[0], shown[1], atol=0.05)
 
 
 def test_a_crop_may_lie_anywhere_in_a_wide_frame(toy: Store) -> None:
@@ -218,22 +218,22 @@ def test_a_crop_may_lie_anywhere_in_a_wide_frame(toy: Store) -> None:
     source, rows = ClipSource(toy, SPEC.model_copy(update={"crop": 0.5}), ("video",)), np.arange(len(toy.clips))
     frames = toy._maps[0].reshape(len(toy.clips), FRAMES, HEIGHT, WIDTH, 3)
     frames[:] = (10 * np.arange(WIDTH, dtype=np.uint8))[:, None]
-    draws, seen = source._draws(rows, (0, 0)), load(source, rows, (0, 0)).video
-    assert seen is not None
+    draws, shown = source._draws(rows, (0, 0)), load(source, rows, (0, 0)).video
+    assert shown is not None
     side = draws["crop_share"] * HEIGHT
     square = np.round(draws["crop_x"] * (WIDTH - HEIGHT))
     middle = square + draws["crop_x"] * (HEIGHT - side) + (side - 1) / 2
-    np.testing.assert_allclose(255 * seen.mean(dim=(1, 2, 3, 4)).numpy(), 10 * middle, atol=3)
+    np.testing.assert_allclose(255 * shown.mean(dim=(1, 2, 3, 4)).numpy(), 10 * middle, atol=3)
     assert np.ptp(middle) > 0.6 * (WIDTH - HEIGHT / 2)
 
 
 def test_a_clip_with_fewer_pixels_than_the_store_keeps_is_brought_to_its_size(toy: Store) -> None:
     toy.manifest["spec"] |= {"short_side": 2 * HEIGHT}
-    seen = video(toy, SPEC, np.asarray([9]))
+    shown = video(toy, SPEC, np.asarray([9]))
     left = (WIDTH - HEIGHT) // 2
     stored = torch.from_numpy(toy.frames(9, np.asarray([1, 3, 5]))[:, :, left : left + HEIGHT] / np.float32(255))
-    assert seen.shape == (1, 3, 3, HEIGHT, HEIGHT)
-    assert float((seen[0] - stored.permute(0, 3, 1, 2)).abs().mean()) < 0.1
+    assert shown.shape == (1, 3, 3, HEIGHT, HEIGHT)
+    assert float((shown[0] - stored.permute(0, 3, 1, 2)).abs().mean()) < 0.1
 
 
 def test_training_clips_differ_from_step_to_step_and_from_the_fixed_rule(toy: Store) -> None:

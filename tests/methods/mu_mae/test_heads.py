@@ -59,8 +59,8 @@ def test_the_attention_head_is_mastaf_on_the_map_view(settings: dict[str, Any], 
 
 
 def test_a_head_takes_the_settings_that_it_has() -> None:
-    given = {"scale": 3.0, "alpha": 0.5, "metric_loss": 1.0, "global_loss": 0.0, "normalise": False}
-    attention, mastaf, prototypes = (head(name, **given) for name in ("attention", "mastaf", "protonet"))
+    settings = {"scale": 3.0, "alpha": 0.5, "metric_loss": 1.0, "global_loss": 0.0, "normalise": False}
+    attention, mastaf, prototypes = (head(name, **settings) for name in ("attention", "mastaf", "protonet"))
     assert isinstance(attention, AttentionHead)
     assert isinstance(mastaf, MASTAF)
     assert isinstance(prototypes, ProtoNet)
@@ -74,9 +74,9 @@ def test_a_head_takes_the_settings_that_it_has() -> None:
 
 def test_maps_are_views_of_the_vectors() -> None:
     vectors = torch.arange(48.0).view(2, 24)
-    given = GivenVectors(WIDTH, GRID).features(vectors)
-    assert torch.equal(given["video.map"], vectors.view(2, 6, 1, 2, 2))
-    assert torch.equal(given["video.vector"], vectors)
+    features = GivenVectors(WIDTH, GRID).features(vectors)
+    assert torch.equal(features["video.map"], vectors.view(2, 6, 1, 2, 2))
+    assert torch.equal(features["video.vector"], vectors)
 
 
 @pytest.mark.parametrize("name", sorted(HEADS.keys() - {"trx", "cnaps"}))

@@ -55,10 +55,10 @@ def test_every_pair_of_places_is_hidden_equally_often() -> None:
 
 def test_masks_come_from_their_draws_alone() -> None:
     masking = Masking(GRID, SENSORS)
-    given = draws(masking, 4)
+    drawn = draws(masking, 4)
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first, again, part = masking(given), masking(given), masking(given[2:3])
+    first, again, part = masking(drawn), masking(drawn), masking(drawn[2:3])
     assert torch.equal(before, torch.get_rng_state())
     for name, split in first.items():
         assert torch.equal(split.visible, again[name].visible)

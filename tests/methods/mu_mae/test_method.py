@@ -1,4 +1,4 @@
-"""Mu-MAE as a method: what its prior starts from, who sees whom, what may be missing, and the release's switches."""
+"""Mu-MAE as a method: initial states of its prior, which clips reach which score, missing modalities, switches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def first(features: dict[str, Tensor], count: int) -> dict[str, Tensor]:
 
 
 def unusual(method: MuMAE) -> MuMAE:
-    """With a BatchNorm that does something, and attention that it can be seen in."""
+    """With a BatchNorm that does something, and attention in which it shows."""
     for part in method.head.modules():
         if isinstance(part, nn.BatchNorm1d):
             nn.init.constant_(part.bias, 2.0)
@@ -42,14 +42,14 @@ def unusual(method: MuMAE) -> MuMAE:
 
 
 def test_a_query_is_scored_without_regard_to_the_others_unless_as_released() -> None:
-    given = clips(40)
+    batch = clips(40)
     for method, inductive in (
         (build(), True),
         (build(across_queries=True), False),
         (build(as_released=True), False),
     ):
         assert method.transductive is not inductive
-        support, query = episodes(method, given, queries=3)
+        support, query = episodes(method, batch, queries=3)
         with torch.no_grad():
             gap = method.score(support, first(query, 1)) - method.score(support, query)[:, :1]
             spread = method.score(support, query).std()
@@ -75,11 +75,11 @@ def test_as_released_is_every_switch_and_no_normalisation() -> None:
 
 @pytest.mark.parametrize("switch", [*SWITCHES, "normalise", "residual"])
 def test_every_switch_makes_a_difference(switch: str) -> None:
-    given, pretrained = clips(40), states()
+    batch, pretrained = clips(40), states()
     default = unusual(build(pretrained=pretrained))
     changed: dict[str, Any] = {switch: switch != "normalise"}
     other = unusual(build(pretrained=pretrained, **changed))
-    before, after = scores(default, given), scores(other, given)
+    before, after = scores(default, batch), scores(other, batch)
     assert (after - before).abs().max() > 0.01 * before.std()
 
 
@@ -96,15 +96,15 @@ def test_the_prior_starts_from_what_was_pre_trained() -> None:
 
 @pytest.mark.parametrize(("known", "kept"), [("video", "sensor_embed."), ("sensors", "patch_embed.")])
 def test_a_modality_that_was_not_pre_trained_keeps_its_initial_embedding(known: str, kept: str) -> None:
-    scratch, started = build().prior.state_dict(), build(pretrained={known: states()[known]}).prior.state_dict()
-    for name, value in started.items():
-        start = scratch[name] if name.startswith(kept) else states()[known][name]
-        assert torch.equal(value, start), name
+    scratch, own = build().prior.state_dict(), build(pretrained={known: states()[known]}).prior.state_dict()
+    for name, value in own.items():
+        initial = scratch[name] if name.startswith(kept) else states()[known][name]
+        assert torch.equal(value, initial), name
 
 
 def test_weights_that_do_not_fit_are_all_named() -> None:
-    given = states()
-    state = given["video"] | {"blocks.4.norm1.weight": torch.ones(96), "patch_embed.proj.bias": torch.ones(7)}
+    known = states()
+    state = known["video"] | {"blocks.4.norm1.weight": torch.ones(96), "patch_embed.proj.bias": torch.ones(7)}
     del state["norm.bias"]
     with pytest.raises(NotApplicable, match="do not fit") as error:
         build(pretrained={"video": state})
@@ -114,29 +114,29 @@ def test_weights_that_do_not_fit_are_all_named() -> None:
         "patch_embed.proj.bias is (7,), expected (96,)",
     ):
         assert line in str(error.value)
-    other = {name: value + 1 for name, value in given["sensors"].items()}
+    other = {name: value + 1 for name, value in known["sensors"].items()}
     with pytest.raises(NotApplicable, match=r"blocks\.0\.norm1\.weight is not the same in all states"):
-        build(pretrained={"video": given["video"], "sensors": other})
+        build(pretrained={"video": known["video"], "sensors": other})
     with pytest.raises(NotApplicable, match="nothing was pre-trained"):
-        build(("video",), pretrained={"sensors": given["sensors"]})
+        build(("video",), pretrained={"sensors": known["sensors"]})
 
 
 def test_what_an_absent_sensor_holds_changes_nothing() -> None:
-    given = without(clips(40), "acc")
-    gone = ~given.present["acc"]
-    garbage = torch.where(gone[:, None, None], torch.full_like(given.sensors["acc"], 1e3), given.sensors["acc"])
-    other = replace(given, sensors=given.sensors | {"acc": garbage})
+    batch = without(clips(40), "acc")
+    gone = ~batch.present["acc"]
+    garbage = torch.where(gone[:, None, None], torch.full_like(batch.sensors["acc"], 1e3), batch.sensors["acc"])
+    other = replace(batch, sensors=batch.sensors | {"acc": garbage})
     for method in (build(), build(as_released=True)):
-        for before, after in zip(episodes(method, given), episodes(method, other), strict=True):
+        for before, after in zip(episodes(method, batch), episodes(method, other), strict=True):
             with torch.no_grad():
                 assert all(torch.allclose(before[name], after[name], **CLOSE) for name in before)
-        torch.testing.assert_close(scores(method, other), scores(method, given), **CLOSE)
+        torch.testing.assert_close(scores(method, other), scores(method, batch), **CLOSE)
 
 
 def test_a_missing_sensor_is_as_if_the_fusion_had_none() -> None:
     """Zeros in its place: what the linear fusion of the others gives."""
-    method, given = build(), clips(40)
-    absent = replace(given, present=given.present | {"acc": torch.zeros(40, dtype=torch.bool)})
+    method, batch = build(), clips(40)
+    absent = replace(batch, present=batch.present | {"acc": torch.zeros(40, dtype=torch.bool)})
     support, query = episodes(method, absent)
     with torch.no_grad():
         before = method.score(support, query)
@@ -173,23 +173,23 @@ def test_it_learns(head: str, modalities: tuple[str, ...]) -> None:
 
 
 def test_episodes_in_pieces_score_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    method, given = build(), clips(70)
-    whole = scores(method, given, count=5, queries=4, shot=2)
+    method, batch = build(), clips(70)
+    whole = scores(method, batch, count=5, queries=4, shot=2)
     monkeypatch.setattr(module, "AT_ONCE", 1)
-    torch.testing.assert_close(scores(method, given, count=5, queries=4, shot=2), whole, **CLOSE)
+    torch.testing.assert_close(scores(method, batch, count=5, queries=4, shot=2), whole, **CLOSE)
 
 
 def test_the_loss_is_that_of_the_scores() -> None:
-    method, given = build(head="protonet", global_loss=0.0), clips(40)
-    wanted = nn.functional.cross_entropy(scores(method, given).flatten(0, 1), targets().label.flatten())
-    found = method.loss(*episodes(method, given), targets())
+    method, batch = build(head="protonet", global_loss=0.0), clips(40)
+    wanted = nn.functional.cross_entropy(scores(method, batch).flatten(0, 1), targets().label.flatten())
+    found = method.loss(*episodes(method, batch), targets())
     torch.testing.assert_close(found["cross_entropy"].detach(), wanted)
 
 
 def test_the_global_loss_classifies_the_queries_among_the_training_classes() -> None:
-    method, given = build(), clips(40)
+    method, batch = build(), clips(40)
     shifted = replace(targets(), query_class=(targets().query_class + 1) % 11)
-    here, there = (method.loss(*episodes(method, given), each) for each in (targets(), shifted))
+    here, there = (method.loss(*episodes(method, batch), each) for each in (targets(), shifted))
     assert torch.equal(here["metric"], there["metric"])
     assert not torch.equal(here["global"], there["global"])
 
@@ -245,20 +245,20 @@ def test_what_cannot_be_says_why(settings: dict[str, Any], reason: str) -> None:
 def test_clips_that_cannot_be_cut_are_named_as_users_set_them(
     shape: dict[str, Any], transformer: dict[str, Any], settings: dict[str, Any], reason: str
 ) -> None:
-    given = setup()
-    given = replace(given, shape=replace(given.shape, **shape), transformer=replace(given.transformer, **transformer))
+    small = setup()
+    small = replace(small, shape=replace(small.shape, **shape), transformer=replace(small.transformer, **transformer))
     with pytest.raises(NotApplicable) as error:
-        MuMAE(given, **settings)
+        MuMAE(small, **settings)
     assert str(error.value) == reason
 
 
 def test_half_of_the_frames_are_every_second_one() -> None:
-    given = clips(4, ("video",))
-    assert given.video is not None
-    changed = given.video.clone()
+    batch = clips(4, ("video",))
+    assert batch.video is not None
+    changed = batch.video.clone()
     changed[:, 1::2] = 0.0
-    other = Clips(changed, {}, {}, given.present)
+    other = Clips(changed, {}, {}, batch.present)
     with seeded("test"), torch.no_grad():
         half, every = build(("video",), half_frames=True), build(("video",))
-        assert torch.equal(half.encode_own(given)["prior.vector"], half.encode_own(other)["prior.vector"])
-        assert not torch.equal(every.encode_own(given)["prior.vector"], every.encode_own(other)["prior.vector"])
+        assert torch.equal(half.encode_own(batch)["prior.vector"], half.encode_own(other)["prior.vector"])
+        assert not torch.equal(every.encode_own(batch)["prior.vector"], every.encode_own(other)["prior.vector"])

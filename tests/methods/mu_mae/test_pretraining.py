@@ -1,4 +1,4 @@
-"""The pre-training as the harness sees it: losses, states that others start from, and pictures of what it restores."""
+"""The pre-training as the harness uses it: losses, states to begin from, and pictures of what it reconstructs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 from baselines.videomae import VideoMAE
 from harness.api import Clips, NotApplicable, Setup
 from harness.benchmark.conformance.bench import SENSORS, without
-from harness.runtime.seeding import seeded
 from harness.encoders.sizes import SIZES
 from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.tokens import cubes, sensor_pieces
 from harness.encoders.videomae_names import videomae_names
+from harness.runtime.seeding import seeded
 from methods.mu_mae.autoencoder import Reconstruction
 from methods.mu_mae.method import MuMAE
 from methods.mu_mae.pretraining import MaskedAutoencoding
@@ -28,8 +28,8 @@ EACH = (BOTH, ("video",), ("sensors",))
 
 
 def bare(modalities: tuple[str, ...] = BOTH, **transformer: Any) -> Setup:
-    given = setup(modalities, encoders={})
-    return replace(given, transformer=replace(given.transformer, **transformer))
+    base = setup(modalities, encoders={})
+    return replace(base, transformer=replace(base.transformer, **transformer))
 
 
 def network(modalities: tuple[str, ...] = BOTH, background: str = "keep", **settings: Any) -> MaskedAutoencoding:
@@ -41,35 +41,35 @@ def draws(model: MaskedAutoencoding, count: int) -> Tensor:
     return torch.rand(count, model.draws, generator=torch.Generator().manual_seed(1))
 
 
-def loss(model: MaskedAutoencoding, given: Clips, drawn: Tensor) -> Tensor:
-    return torch.stack(list(model(given, drawn).values())).sum()
+def loss(model: MaskedAutoencoding, batch: Clips, drawn: Tensor) -> Tensor:
+    return torch.stack(list(model(batch, drawn).values())).sum()
 
 
 @pytest.mark.parametrize("modalities", EACH, ids="+".join)
 def test_it_learns(modalities: tuple[str, ...]) -> None:
-    model, given = network(modalities), clips(8, modalities)
+    model, batch = network(modalities), clips(8, modalities)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
     curve = []
     for _ in range(20):
         optimiser.zero_grad()
-        total = loss(model, given, draws(model, 8))
+        total = loss(model, batch, draws(model, 8))
         total.backward()
         optimiser.step()
         curve.append(total.item())
     assert curve[-1] < 0.8 * curve[0]
     names = {"video": ("video",), "sensors": SENSORS}
-    assert list(model(given, draws(model, 8))) == [name for modality in modalities for name in names[modality]]
+    assert list(model(batch, draws(model, 8))) == [name for modality in modalities for name in names[modality]]
 
 
 def test_a_batch_without_a_modality_gives_finite_losses_and_gradients() -> None:
-    model, given = network(), clips(4)
+    model, batch = network(), clips(4)
     for name in ("video", *SENSORS):
-        given = without(given, name)
-    given = replace(given, present=given.present | {"gyro": torch.zeros(4, dtype=torch.bool)})
-    total = loss(model, given, draws(model, 4))
+        batch = without(batch, name)
+    batch = replace(batch, present=batch.present | {"gyro": torch.zeros(4, dtype=torch.bool)})
+    total = loss(model, batch, draws(model, 4))
     total.backward()
     assert total.isfinite()
-    assert model(given, draws(model, 4))["gyro"] == 0
+    assert model(batch, draws(model, 4))["gyro"] == 0
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
 
 
@@ -83,9 +83,9 @@ def test_a_step_asks_the_device_for_nothing() -> None:
 def test_its_states_fit_all_that_start_from_them() -> None:
     model = network()
     encoder, states = model.autoencoder.encoder, model.states()
-    given, size = clips(4), SIZES["micro"]
+    batch, size = clips(4), SIZES["micro"]
     prior = build(pretrained=states).prior
-    assert torch.equal(prior(given), encoder(given))
+    assert torch.equal(prior(batch), encoder(batch))
 
     video = {name: value for name, value in states["video"].items() if not name.startswith("sensor_embed.")}
     assert video.keys() == states["video"].keys()
@@ -101,20 +101,20 @@ def test_its_states_fit_all_that_start_from_them() -> None:
 
 @pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize("background", ["keep", "subtract"])
-def test_restored_clips_keep_what_was_visible(background: str, interleaved: bool) -> None:
-    model, given = network(background=background, interleaved=interleaved), clips(3)
+def test_reconstructed_clips_keep_what_was_visible(background: str, interleaved: bool) -> None:
+    model, batch = network(background=background, interleaved=interleaved), clips(3)
     drawn = draws(model, 3)
-    found, splits = model.restore(given, drawn), model.masking(drawn)
+    found, splits = model.reconstruct(batch, drawn), model.masking(drawn)
     assert list(found) == ["video", *SENSORS]
-    for name, (original, masked, restored) in found.items():
-        source = given.video if name == "video" else given.sensors[name]
+    for name, (original, masked, reconstructed) in found.items():
+        source = batch.video if name == "video" else batch.sensors[name]
         assert source is not None
         assert torch.equal(original, source)
         hidden = masked.isnan()
         assert torch.equal(masked[~hidden], original[~hidden])
-        assert torch.equal(restored[~hidden], original[~hidden])
-        assert not torch.equal(restored[hidden], original[hidden])
-        assert restored.isfinite().all()
+        assert torch.equal(reconstructed[~hidden], original[~hidden])
+        assert not torch.equal(reconstructed[hidden], original[hidden])
+        assert reconstructed.isfinite().all()
         if name == "video":
             tokens = cubes(hidden.float(), 2, 8)
         else:
@@ -122,15 +122,15 @@ def test_restored_clips_keep_what_was_visible(background: str, interleaved: bool
         mask = splits[name].mask(tokens.shape[1])
         assert mask.float().mean() == 0.5
         assert torch.equal(tokens, mask.float()[..., None].expand_as(tokens))
-    assert 0 <= found["video"].restored.min() <= found["video"].restored.max() <= 1
+    assert 0 <= found["video"].reconstructed.min() <= found["video"].reconstructed.max() <= 1
 
 
 @pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize("background", ["keep", "subtract"])
-def test_a_perfect_prediction_restores_the_clip(
+def test_a_perfect_prediction_reconstructs_the_clip(
     background: str, interleaved: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, given = network(background=background, interleaved=interleaved), clips(3)
+    model, batch = network(background=background, interleaved=interleaved), clips(3)
     honest = model.autoencoder.forward
 
     def perfect(*arguments: Any) -> Reconstruction:
@@ -138,14 +138,14 @@ def test_a_perfect_prediction_restores_the_clip(
         return made._replace(prediction=made.target)
 
     monkeypatch.setattr(model.autoencoder, "forward", perfect)
-    for original, _, restored in model.restore(given, draws(model, 3)).values():
-        torch.testing.assert_close(restored, original, rtol=0, atol=1e-5)
+    for original, _, reconstructed in model.reconstruct(batch, draws(model, 3)).values():
+        torch.testing.assert_close(reconstructed, original, rtol=0, atol=1e-5)
 
 
 def test_synchronised_sensors_lose_the_same_instants() -> None:
     for synchronised in (True, False):
-        model, given = network(synchronised=synchronised), clips(20)
-        acc, gyro = (model.restore(given, draws(model, 20))[name].masked.isnan() for name in SENSORS)
+        model, batch = network(synchronised=synchronised), clips(20)
+        acc, gyro = (model.reconstruct(batch, draws(model, 20))[name].masked.isnan() for name in SENSORS)
         assert torch.equal(acc, gyro) is synchronised
 
 
@@ -174,13 +174,13 @@ def test_what_concerns_a_missing_modality_does_not_count() -> None:
 
 
 def test_the_method_s_settings_reach_its_pre_training() -> None:
-    given = bare()
-    model = MuMAE.pretraining(given, video_ratio=0.75, interleaved=True, sensor_weight=2.0, head="can")
+    base = bare()
+    model = MuMAE.pretraining(base, video_ratio=0.75, interleaved=True, sensor_weight=2.0, head="can")
     assert model is not None
-    wanted = MaskedAutoencoding(given, video_ratio=0.75, interleaved=True, sensor_weight=2.0)
+    wanted = MaskedAutoencoding(base, video_ratio=0.75, interleaved=True, sensor_weight=2.0)
     assert model.describe() == wanted.describe()
-    assert MuMAE.pretraining(given, random_prior=True) is None
-    assert MuMAE.pretraining(given, as_released=True) is None
+    assert MuMAE.pretraining(base, random_prior=True) is None
+    assert MuMAE.pretraining(base, as_released=True) is None
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ def test_a_short_recording_repeats_rows_in_place() -> None:
 def test_bounds_of_the_draws_are_those_of_the_original_code() -> None:
     with np.load(VECTORS) as file:
         cases = file["frame_sampling.cases"].astype(int)
-    for frames, wanted, start, end, *bounds in cases:
+    for frames, wanted, begin, end, *bounds in cases:
         first, last = frame_bounds(frames, wanted)
         if frames > wanted:
             assert [*first, *last] == bounds
-        assert first[0] <= start <= first[1]
+        assert first[0] <= begin <= first[1]
         assert last[0] <= end <= last[1]
 
 

@@ -18,16 +18,16 @@ def maps() -> AttendedMaps:
 
 
 def test_scores_are_cosines_of_means_and_of_positions() -> None:
-    given = maps()
-    own, cross = scoring.pooled_scores(given, scale=2.0)
-    own_local, cross_local = scoring.local_scores(given, scale=2.0)
+    attended = maps()
+    own, cross = scoring.pooled_scores(attended, scale=2.0)
+    own_local, cross_local = scoring.local_scores(attended, scale=2.0)
     e, q, k, p = 1, 2, 3, 4
-    support, pair = given.self_support[e, k].mean(-1), given.cross_support[e, q, k].mean(-1)
+    support, pair = attended.self_support[e, k].mean(-1), attended.cross_support[e, q, k].mean(-1)
     expected = {
-        own[e, q, k]: (given.self_query[e, q].mean(-1), support),
-        cross[e, q, k]: (given.cross_query[e, q, k].mean(-1), pair),
-        own_local[e, q, k, p]: (given.self_query[e, q, :, p], support),
-        cross_local[e, q, k, p]: (given.cross_query[e, q, k, :, p], pair),
+        own[e, q, k]: (attended.self_query[e, q].mean(-1), support),
+        cross[e, q, k]: (attended.cross_query[e, q, k].mean(-1), pair),
+        own_local[e, q, k, p]: (attended.self_query[e, q, :, p], support),
+        cross_local[e, q, k, p]: (attended.cross_query[e, q, k, :, p], pair),
     }
     for found, sides in expected.items():
         torch.testing.assert_close(found, 2 * F.cosine_similarity(*sides, dim=0))
@@ -35,18 +35,18 @@ def test_scores_are_cosines_of_means_and_of_positions() -> None:
 
 
 def test_without_a_head_self_and_cross_agree() -> None:
-    given = maps()
-    plain = AttendedMaps.unattended(given.self_support, given.self_query)
+    attended = maps()
+    plain = AttendedMaps.unattended(attended.self_support, attended.self_query)
     for scores in (scoring.pooled_scores(plain), scoring.local_scores(plain)):
         torch.testing.assert_close(*scores)
 
 
 def test_the_true_class_of_each_query_is_taken() -> None:
-    given, label = maps().cross_query, torch.tensor([[0, 4, 2], [1, 1, 3]])
-    found = scoring.of_true_class(given, label)
-    assert torch.equal(found[1, 2], given[1, 2, 3])
-    assert torch.equal(found[0, 1], given[0, 1, 4])
-    assert scoring.of_true_class(given[..., 0, 0], label).shape == (2, 3)
+    attended, label = maps().cross_query, torch.tensor([[0, 4, 2], [1, 1, 3]])
+    found = scoring.of_true_class(attended, label)
+    assert torch.equal(found[1, 2], attended[1, 2, 3])
+    assert torch.equal(found[0, 1], attended[0, 1, 4])
+    assert scoring.of_true_class(attended[..., 0, 0], label).shape == (2, 3)
 
 
 def test_local_cross_entropy_is_a_mean_over_queries_and_positions() -> None:
