@@ -39,14 +39,14 @@ def predictions() -> tuple[np.ndarray, np.ndarray]:
         ),
         (lambda content: content.update(sede=1), "sede: Extra inputs"),
         (lambda content: content.update(schema_version="two"), "schema_version: "),
-        (lambda content: content.update(schema_version=True), "schema_version: Input should be 2 or 3"),
+        (lambda content: content.update(schema_version=True), "schema_version: Input should be 4"),
         (lambda content: content.update(kind="evaluation"), "kind: "),
-        (lambda content: content.update(regime="warm"), "regime: .*'frozen'"),
+        (lambda content: content.update(training="warm"), "training: .*'frozen'"),
         (lambda content: content["parameters"].update(total="many"), r"parameters\.total: "),
-        (lambda content: content["selection"].append([1]), r"selection\.2"),
+        (lambda content: content["validations"].append([1]), r"validations\.2"),
         (lambda content: content["data"].pop("layout"), r"data\.layout: Field required"),
         (lambda content: content["data"].update(mood="good"), r"data\.mood: Extra inputs"),
-        (lambda content: content["encoders"]["video"].update(selection=[5]), r"encoders\.video\.selection\.0: "),
+        (lambda content: content["encoders"]["video"].update(validations=[5]), r"encoders\.video\.validations\.0: "),
         (lambda content: content["provenance"].update(hardware=None), r"provenance\.hardware: "),
         (lambda content: content["volatile"].update(encoders=[]), r"volatile\.encoders: "),
         (lambda content: content.update(id="protonet-video-s1"), r"id: it is 'protonet-video-s1', but the file"),
@@ -63,7 +63,7 @@ def test_a_record_edited_by_hand_is_named_with_its_field(tmp_path: Path, change:
     assert refusal.value.remedy == "Delete the record and start `oneshot run` again."
 
 
-@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (4, "a newer")])
+@pytest.mark.parametrize(("version", "age"), [(3, "an older"), (5, "a newer")])
 def test_a_record_of_another_version_says_so(tmp_path: Path, version: int, age: str) -> None:
     path = RecordFolder(tmp_path).write(training())
     content = json.loads(path.read_text()) | {"schema_version": version}
@@ -87,11 +87,11 @@ def test_a_record_of_another_version_says_so(tmp_path: Path, version: int, age: 
         ({"confusion": [[3, -7], [0, 0]]}, r"confusion\.0\.1: "),
         ({"scored": 21}, "scored: 21 of 20 episodes"),
         ({"accuracy": 30}, "accuracy: .*less than or equal to 1"),
-        ({"interval": [0.28, 1.32]}, r"interval\.1: "),
-        ({"standard_error": -0.01}, "standard_error: "),
+        ({"accuracy": -0.01}, "accuracy: .*greater than or equal to 0"),
+        ({"interval": [0.28, 0.32]}, "interval: Extra inputs"),
         ({"predictions": "../../other.npz"}, "predictions: "),
-        ({"robustness": [{"modality": "video", "episodes": 5, "accuracy": 2, "complete": 0.3}]}, r"robustness\.0\.acc"),
-        ({"cost": {"clip": 1.5, "episode": 2}}, r"cost\.clip: "),
+        ({"ablations": [{"without": "video", "episodes": 5, "accuracy": 2, "complete": 0.3}]}, r"ablations\.0\.acc"),
+        ({"operations": {"clip": 1.5, "episode": 2}}, r"operations\.clip: "),
         ({"calibration": {"queries": [], "confidence": [], "correct": []}}, r"calibration\.queries: "),
     ],
 )
@@ -106,19 +106,16 @@ def test_figures_that_cannot_be_are_refused(
     assert str(path) in str(refusal.value)
 
 
-def test_an_evaluation_of_the_version_before_is_read_without_what_it_lacks(
-    tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray]
+@pytest.mark.parametrize("name", ["calibration", "ablations", "operations", "external"])
+def test_a_field_that_may_be_empty_must_be_there(
+    tmp_path: Path, predictions: tuple[np.ndarray, np.ndarray], name: str
 ) -> None:
     folder = RecordFolder(tmp_path)
     path = folder.path(EvaluationRecord, evaluation(folder, *predictions).id)
-    content = json.loads(path.read_text()) | {"schema_version": 2}
-    for name in ("calibration", "robustness", "cost", "external"):
-        del content[name]
+    content = json.loads(path.read_text())
+    del content[name]
     path.write_text(json.dumps(content))
-    record = read_record(path, EvaluationRecord)
-    assert (record.schema_version, record.calibration, record.robustness, record.cost) == (2, None, (), None)
-    path.write_text(json.dumps(content | {"schema_version": 3}))
-    with pytest.raises(HarnessError, match="calibration: Field required"):
+    with pytest.raises(HarnessError, match=f"{name}: Field required"):
         read_record(path, EvaluationRecord)
 
 

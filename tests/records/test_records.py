@@ -13,6 +13,8 @@ from harness.records import (
     RecordFolder,
     SearchRecord,
     SkippedRecord,
+    StudyRecord,
+    StudyRow,
     TrainingRecord,
     Trial,
 )
@@ -38,25 +40,29 @@ def training(**changes: Any) -> TrainingRecord:
         "volatile": {"date": "2026-01-01"},
         "method": "protonet",
         "method_source": "built-in",
+        "bibtex": "",
         "modalities": ("video",),
-        "regime": "frozen",
-        "regimen": "headline",
+        "training": "frozen",
+        "protocol": "headline",
         "transductive": False,
         "method_settings": {"projection": 0},
         "seed": 0,
         "preset": "toy",
-        "recipe": "matched",
         "settings": {"way": 5},
-        "training_digest": "t",
-        "training_protocol": {"data": "d"},
+        "changes": {},
+        "conditions_digest": "t",
+        "conditions": {"data": "d"},
         "learning_rate": 1e-3,
         "search": "protonet-video",
         "tried": [(1e-3, 1 / 3), (1e-2, None)],
         "external_data": ("resnet.safetensors sha256:0",),
+        "pretraining": None,
+        "initialisation": "scratch",
+        "encoder": "default",
         "data": ORIGIN,
         "parameters": {"total": 9, "trained": 3},
-        "encoders": {"video": {"state": "s", "selection": [(5, 0.25)]}},
-        "selection": [(5, 0.25), (10, 1 / 3)],
+        "encoders": {"video": {"state": "s", "validations": [(5, 0.25)]}},
+        "validations": [(5, 0.25), (10, 1 / 3)],
         "best_step": 10,
         "losses": [(5, {"loss cross_entropy": 1.5})],
         "provenance": {"versions": {}},
@@ -81,8 +87,6 @@ def evaluation(folder: RecordFolder, predicted: np.ndarray, label: np.ndarray) -
         scored=len(predicted),
         queries_per_episode=5,
         accuracy=0.3,
-        standard_error=0.01,
-        interval=(0.28, 0.32),
         classes=("a", "b"),
         per_class=(0.3, None),
         confusion=((3, 7), (0, 0)),
@@ -106,10 +110,31 @@ def test_every_kind_of_record_comes_back_as_it_was(tmp_path: Path, predictions: 
     folder = RecordFolder(tmp_path)
     first = training()
     skipped = SkippedRecord(
-        id="sensor_nn-video", volatile={}, method="sensor_nn", modalities=("video",), regime="frozen", reason="no video"
+        id="sensor_nn-video",
+        volatile={},
+        method="sensor_nn",
+        modalities=("video",),
+        training="frozen",
+        reason="no video",
+    )
+    row = StudyRow(
+        method="protonet",
+        source="built-in",
+        modalities=("video",),
+        training="frozen",
+        encoder="default",
+        initialisation="scratch",
+        settings={"projection": 0},
+        changes={"frozen": {"steps": 5}},
+        trainings=(first.id,),
+    )
+    study = StudyRecord(
+        id="methods", volatile={}, question="Which?", varies=("method",), reference={}, preset="toy", rows=(row,)
     )
     scored = evaluation(folder, *predictions)
     folder.write(first)
+    folder.write(study)
+    assert folder.read(StudyRecord, "methods") == study
     folder.write(skipped)
     folder.write(search(0.5, None))
     assert folder.read(SearchRecord, "protonet-video").model_dump() == search(0.5, None).model_dump()
@@ -117,7 +142,7 @@ def test_every_kind_of_record_comes_back_as_it_was(tmp_path: Path, predictions: 
     assert folder.read(EvaluationRecord, scored.id) == scored
     again = folder.read(TrainingRecord, first.id)
     assert again.model_dump(mode="json") == first.model_dump(mode="json")
-    assert again.selection[1] == (10, 1 / 3), "shares keep every bit"
+    assert again.validations[1] == (10, 1 / 3), "shares keep every bit"
     assert folder.has(TrainingRecord, first.id)
     assert not folder.has(EvaluationRecord, first.id)
     assert folder.all(TrainingRecord) == [again]
@@ -158,7 +183,7 @@ def test_changed_or_missing_predictions_are_refused(tmp_path: Path, predictions:
 
 def search(*accuracies: float | None) -> SearchRecord:
     trials = [
-        Trial(learning_rate=10.0**-place, accuracy=accuracy, best_step=None, trace=[(5, 0.25)], failure=None)
+        Trial(learning_rate=10.0**-place, accuracy=accuracy, best_step=None, validations=[(5, 0.25)], failure=None)
         for place, accuracy in enumerate(accuracies)
     ]
     return SearchRecord(
@@ -167,10 +192,10 @@ def search(*accuracies: float | None) -> SearchRecord:
         method="protonet",
         method_source="built-in",
         modalities=("video",),
-        regime="frozen",
+        training="frozen",
         method_settings={},
         seed=0,
-        training_digest="t",
+        conditions_digest="t",
         candidates=(1.0, 0.1, 0.01),
         trials=trials,
         provenance={},

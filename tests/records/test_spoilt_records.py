@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.benchmark.run import Benchmark
+from harness.benchmark.plan import make_plan
+from harness.benchmark.run import run_plan
+from harness.benchmark.steps import pending_steps
 from harness.records import RecordFolder, SuiteRecord
 from harness.report import read_report
 from harness.runtime.errors import HarnessError
+from harness.training.workspace import Workspace
 from tests.helpers.toys import CPU, toy_task
 
 
@@ -25,7 +28,11 @@ def run(out: Path) -> None:
         {"method": "random", "modalities": ["video", "sensors"]},
         {"method": "sensor_nn", "modalities": ["sensors"]},
     ]
-    Benchmark(toy_task(rows=rows, suites=["test", "test-cross-subject"]), out, CPU).run()
+    study = {"question": "Which?", "varies": ["method"], "rows": rows}
+    task = toy_task(studies={"methods": study}, suites=["test", "test-cross-subject"])
+    workspace = Workspace(task, out, CPU)
+    plan = make_plan(workspace, ["methods"])
+    run_plan(workspace, plan, pending_steps(workspace, plan))
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +153,13 @@ def lose_training(folder: Path) -> Path:
     return one(folder, "evaluation/random*.json")
 
 
+def lose_a_suite(folder: Path) -> Path:
+    one(folder, "suite/test-cross-subject-*.json").unlink()
+    return one(folder, "evaluation/random*.test-cross-subject.json")
+
+
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (swap_predictions, "predictions do not match their record"),
         (take_predictions, "accuracy: the record says"),
@@ -163,22 +175,16 @@ def lose_training(folder: Path) -> Path:
         (copy_evaluation, "id: it is 'random-"),
         (raise_accuracy, "accuracy: the record says 0.99, its predictions give"),
         (lose_training, "training: no training record 'random-"),
+        (lose_a_suite, "evaluation_digest: no suite record"),
     ],
 )
-def test_a_report_names_the_file_and_the_fault(folder: Path, spoil: Callable[[Path], Path], told: str) -> None:
+def test_a_report_names_the_file_and_the_fault(folder: Path, spoil: Callable[[Path], Path], message: str) -> None:
     path = spoil(folder)
     with pytest.raises(HarnessError) as refusal:
         read_report(folder)
-    assert told in str(refusal.value)
+    assert message in str(refusal.value)
     assert str(path) in str(refusal.value)
     assert refusal.value.remedy
-
-
-def test_a_report_needs_no_record_of_every_suite(folder: Path) -> None:
-    """As in folders of an older version: that suite has closed intervals, the other has all there is."""
-    one(folder, "suite/test-cross-subject-*.json").unlink()
-    known = {table.suite: table.tested is not None for table in read_report(folder).suites}
-    assert known == {"test": True, "test-cross-subject": False}
 
 
 def test_what_is_no_record_is_left_alone(folder: Path) -> None:
@@ -205,8 +211,8 @@ def test_a_deleted_record_of_a_suite_is_written_anew_by_a_run_with_nothing_else_
     folder = Path(shutil.copytree(recorded, out / "records"))
     lose_episodes(folder)
     one(folder, "suite/*.json").unlink()
-    looks = RecordFolder(folder).looks.read()
+    accesses = RecordFolder(folder).test_accesses.read()
     run(out)
-    assert RecordFolder(folder).looks.read() == looks, "nothing was scored again"
+    assert RecordFolder(folder).test_accesses.read() == accesses, "nothing was scored again"
     for path in recorded.glob("suite/*"):
         assert (folder / "suite" / path.name).read_bytes() == path.read_bytes()
