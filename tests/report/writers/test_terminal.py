@@ -14,7 +14,7 @@ from harness.report.model.blocks import Block, Items, Paragraph, plain_table
 from harness.report.model.matrix import matrix
 from harness.report.results.report import Report as Results
 from harness.report.writers.terminal import show, show_blocks, show_table
-from tests.helpers.small_runs import BETTER, BOTH, GENERATED, HALF, add_control, add_seeds
+from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds
 
 MOST = 10  # lines of text beside a matrix and the title
 
@@ -82,7 +82,7 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
         add_seeds(tmp_path, f"{name} [bold]x[/] [/nope]", accuracies)
     report = read_report(tmp_path)
     text = "\n".join(printed(report))
-    assert text.count("trx [bold]x[/] [/nope]") == 2, "in the matrix and in the finding"
+    assert text.count("can [bold]x[/] [/nope]") == 2, "in the matrix and in the finding"
     assert max(map(len, printed(report, 60))) <= 60
 
 
