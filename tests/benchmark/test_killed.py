@@ -113,7 +113,7 @@ def killed(out: Path, moments: Path) -> None:
 def started(target: Callable[..., None], *arguments: Path) -> int:
     """Exit code of a function in a process of its own, which begins with the libraries loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.helpers.loaded", __name__])
+    context.set_forkserver_preload(["tests.helpers.preloaded", __name__])
     process = context.Process(target=target, args=arguments)
     process.start()
     process.join(timeout=120)

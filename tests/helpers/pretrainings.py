@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips, LossTerms, Pretraining, Restored, Setup, TransformerSpec
+from harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup, TransformerSpec
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
 from harness.runtime.seeding import seeded
@@ -46,9 +46,9 @@ class Guessing(Pretraining):
         values, hidden, guess = self.guess(clips, draws)
         return {"guess": (hidden * (guess - values)).square().mean(), "size": 1e-4 * guess.square().mean()}
 
-    def restore(self, clips: Clips, draws: Tensor) -> dict[str, Restored]:
+    def reconstruct(self, clips: Clips, draws: Tensor) -> dict[str, Reconstruction]:
         values, hidden, guess = self.guess(clips, draws)
-        return {self.sensor: Restored(values, values.where(~hidden, torch.nan), guess.where(hidden, values))}
+        return {self.sensor: Reconstruction(values, values.where(~hidden, torch.nan), guess.where(hidden, values))}
 
 
 def autoencoding(task: Task, *modalities: str) -> Pretraining:

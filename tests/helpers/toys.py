@@ -28,7 +28,7 @@ SPLIT = Split("toy", "made up", NAMES["base"], NAMES["validation"], NAMES["novel
 
 
 def toy_clips() -> pd.DataFrame:
-    """Every class by every subject in every session, seen by every camera."""
+    """Every class by every subject in every session, recorded by every camera."""
     rows = [
         (name, subject, camera, 1, session)
         for names in NAMES.values()
@@ -85,7 +85,7 @@ def toy_store(noise: float = 0.3) -> Store:
 
 def toy_settings(**changes: Any) -> Settings:
     """Settings in which a training takes a fraction of a second."""
-    budget = Budget(steps=6, looks=3, episodes_per_step=2, queries=1).model_dump()
+    budget = Budget(steps=6, validations=3, episodes_per_step=2, queries=1).model_dump()
     content: dict[str, Any] = {
         "preset": "toy",
         "seeds": [0],
@@ -96,9 +96,10 @@ def toy_settings(**changes: Any) -> Settings:
         "video_encoder": {"arguments": {"channels": [8, 8, 16, 16], "stem_width": 8}},
         "sensor_encoder": {"width": 16, "blocks": 2},
         "transformer": {"size": "micro", "patch": 6, "tubelet": 1, "sensor_tokens": 4},
-        "pretraining": {"epochs": 2, "batch": 16, "looks": 2, "learning_rate": 1e-3},
-        "encoder_training": budget,
-        "training": budget,
+        "pretraining": {"epochs": 2, "batch": 16, "checkpoints": 2, "learning_rate": 1e-3},
+        "warm_start": budget,
+        "frozen": budget,
+        "end_to_end": budget,
     }
     return parse_settings(content | changes, "toy")
 

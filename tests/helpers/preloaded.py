@@ -17,6 +17,6 @@ for name in (
     "torch._dynamo",  # counting operations loads it
     "torch.utils.tensorboard",
     "matplotlib.figure",
-    "tests.helpers.toys",
+    "tests.helpers.toy_runs",
 ):
     import_module(name)
