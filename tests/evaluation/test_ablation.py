@@ -1,4 +1,4 @@
-"""What a method is tested without, on which episodes, and what comes of it where that can be worked out."""
+"""Ablation of modalities at test time: what is left out, on which episodes, and known accuracies."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import torch
 from torch import Tensor
 
 from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.benchmark.run import Benchmark
+from harness.benchmark.plan import make_plan
+from harness.benchmark.run import run_plan
+from harness.benchmark.steps import pending_steps
 from harness.data.episodes.suites import Suite
 from harness.data.task.task import Task
-from harness.evaluation.ablation import removable, without
+from harness.evaluation.ablation import Ablations, removable
 from harness.evaluation.features import FeatureTable
 from harness.evaluation.scoring import Answers, answer_suite
-from harness.records import EvaluationRecord, RecordFolder, Removed
+from harness.records import Ablation, EvaluationRecord, RecordFolder
+from harness.training.workspace import Workspace
 from tests.helpers.toys import CPU, toy_task
 
 BOTH = ("video", "sensors")
 
 
-class Told(FewShotMethod):
+class ByVideo(FewShotMethod):
     """Scores by the class that video shows; sensors are carried along."""
 
     needs = Needs(outputs=())
@@ -32,7 +35,7 @@ class Told(FewShotMethod):
         return -(query["video"][:, :, None] - support["video"].mean(dim=2)[:, None]).abs()
 
 
-METHOD = Told(Setup(BOTH, ("acc", "gyro"), 6, 5, 1))
+METHOD = ByVideo(Setup(BOTH, ("acc", "gyro"), 6, 5, 1))
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +43,15 @@ def task() -> Task:
     return toy_task(episodes=60)
 
 
-def told(suite: Suite, rows: np.ndarray, size: int, removed: str = "") -> FeatureTable:
-    """The class of every clip that is there, once for each modality; 0 where it is removed."""
+def kinds(suite: Suite, rows: np.ndarray, size: int, without: str = "") -> FeatureTable:
+    """The class of every clip that is there, once for each modality; 0 where it is left out."""
     kind = suite.clips["class_name"].map(list(suite.classes).index).to_numpy(np.float32)[rows >= 0]
     table = FeatureTable(rows[rows >= 0], size, torch.float32)
-    table.write(0, {name: torch.from_numpy(kind * (name != removed)) for name in BOTH})
+    table.write(0, {name: torch.from_numpy(kind * (name != without)) for name in BOTH})
     return table
 
 
-def test_what_can_be_removed_leaves_something() -> None:
+def test_what_can_be_left_out_leaves_something() -> None:
     assert removable(BOTH, ("acc", "gyro"), False) == BOTH
     assert removable(BOTH, ("acc", "gyro"), True) == ("video", "sensors", "acc", "gyro")
     assert removable(BOTH, ("acc",), True) == BOTH, "the only sensor is all sensors"
@@ -61,16 +64,16 @@ def test_what_can_be_removed_leaves_something() -> None:
 def test_accuracy_falls_to_chance_without_what_the_answer_depends_on(task: Task) -> None:
     suite = task.suite("test")
     rows, size = task.rows(suite.clips), len(task.store.clips)
-    answers = answer_suite(METHOD, told(suite, rows, size), suite, rows, CPU)
-    found = without(METHOD, lambda name: told(suite, rows, size, name), BOTH, suite, rows, CPU, answers, 40)
+    answers = answer_suite(METHOD, kinds(suite, rows, size), suite, rows, CPU)
+    found = Ablations(BOTH, 40).run(METHOD, lambda name: kinds(suite, rows, size, name), suite, rows, CPU, answers)
     # without video all classes score alike, and the first is answered: right for one query in five
     assert found == (
-        Removed(modality="video", episodes=40, accuracy=0.2, complete=1.0),
-        Removed(modality="sensors", episodes=40, accuracy=1.0, complete=1.0),
+        Ablation(without="video", episodes=40, accuracy=0.2, complete=1.0),
+        Ablation(without="sensors", episodes=40, accuracy=1.0, complete=1.0),
     )
 
 
-def test_the_episodes_are_the_first_that_were_scored_with_everything_there(task: Task) -> None:
+def test_the_episodes_are_the_first_that_were_scored_with_everything(task: Task) -> None:
     suite = task.suite("test")
     rows, size = task.rows(suite.clips), len(task.store.clips)
     rows[[3, 40]] = -1
@@ -80,49 +83,56 @@ def test_the_episodes_are_the_first_that_were_scored_with_everything_there(task:
     right = np.random.default_rng(0).random(suite.draws.label.shape) < 0.5  # as if it had answered so
     predicted = np.where(there[:, None], np.where(right, suite.draws.label, (suite.draws.label + 1) % 5), -1)
     answers = Answers(predicted.astype(np.int8), np.zeros(predicted.shape, np.float32))
-    (found,) = without(METHOD, lambda name: told(suite, rows, size, name), ("video",), suite, rows, CPU, answers, 10)
+
+    def ablation(episodes: int) -> Ablation:
+        (found,) = Ablations(("video",), episodes).run(
+            METHOD, lambda name: kinds(suite, rows, size, name), suite, rows, CPU, answers
+        )
+        return found
+
+    found = ablation(10)
     assert found.episodes == 10
     assert found.accuracy == pytest.approx(0.2)
     assert found.complete == pytest.approx(right[first].mean())
-    (all_of_them,) = without(
-        METHOD, lambda name: told(suite, rows, size, name), ("video",), suite, rows, CPU, answers, 1000
-    )
-    assert all_of_them.episodes == there.sum() < 60
+    assert ablation(1000).episodes == there.sum() < 60
 
 
-def test_nothing_is_encoded_where_nothing_is_removed(task: Task) -> None:
+def test_nothing_is_encoded_where_nothing_is_left_out(task: Task) -> None:
     def never(name: str) -> FeatureTable:
         raise AssertionError(name)
 
     suite = task.suite("test")
     empty = Answers(np.zeros(0), np.zeros(0))
-    assert without(METHOD, never, (), suite, task.rows(suite.clips), CPU, empty, 10) == ()
+    assert Ablations((), 10).run(METHOD, never, suite, task.rows(suite.clips), CPU, empty) == ()
 
 
-def test_a_run_tests_what_its_settings_ask_and_scores_again_where_they_ask_more(tmp_path: Path) -> None:
+def test_a_run_ablates_what_its_settings_ask_and_scores_again_where_they_ask_more(tmp_path: Path) -> None:
     rows = [{"method": "random", "modalities": list(BOTH)}, {"method": "sensor_nn", "modalities": ["sensors"]}]
 
     def run(**changes: Any) -> dict[tuple[str, str], tuple[tuple[str, int], ...]]:
         suites = ["test", "test-cross-subject"]
-        Benchmark(toy_task(rows=rows, suites=suites, **changes), tmp_path, CPU).run()
+        study = {"question": "Which?", "varies": ["method"], "rows": rows}
+        workspace = Workspace(toy_task(studies={"methods": study}, suites=suites, **changes), tmp_path, CPU)
+        plan = make_plan(workspace, ["methods"])
+        run_plan(workspace, plan, pending_steps(workspace, plan))
         return {
-            (record.training.split("-")[0], record.suite): tuple((r.modality, r.episodes) for r in record.robustness)
+            (record.training.split("-")[0], record.suite): tuple((a.without, a.episodes) for a in record.ablations)
             for record in RecordFolder(tmp_path / "records").all(EvaluationRecord)
         }
 
-    def looks() -> int:
-        return len(RecordFolder(tmp_path / "records").looks.read() or ())
+    def accesses() -> int:
+        return len(RecordFolder(tmp_path / "records").test_accesses.read() or ())
 
-    found = run(remove="modalities", removed_episodes=0)
+    found = run(ablate="modalities", ablation_episodes=0)
     assert set(found.values()) == {()}
-    assert looks() == 4
-    found = run(remove="modalities", removed_episodes=30)
+    assert accesses() == 4
+    found = run(ablate="modalities", ablation_episodes=30)
     assert found["random", "test"] == (("video", 30), ("sensors", 30))
     assert found["sensor_nn", "test"] == found["random", "test-cross-subject"] == ()
-    assert looks() == 5, "only what lacked figures was scored again"
-    found = run(remove="sensors", removed_episodes=1000)
+    assert accesses() == 5, "only what lacked figures was scored again"
+    found = run(ablate="sensors", ablation_episodes=1000)
     assert found["random", "test"] == (("video", 40), ("sensors", 40), ("acc", 40), ("gyro", 40))
     assert found["sensor_nn", "test"] == (("acc", 40), ("gyro", 40))
-    assert looks() == 7
-    run(remove="modalities", removed_episodes=5)
-    assert looks() == 7, "there is more than is asked for"
+    assert accesses() == 7
+    run(ablate="modalities", ablation_episodes=5)
+    assert accesses() == 7, "there is more than is asked for"

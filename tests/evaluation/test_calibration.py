@@ -58,7 +58,7 @@ def test_sums_are_those_of_the_queries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"queries": (1,) * 9}, "queries"),
         ({"correct": (2, *(0,) * 9)}, r"correct\.0: 2 of 1 queries"),
@@ -66,8 +66,8 @@ def test_sums_are_those_of_the_queries() -> None:
         ({"confidence": (0.05, 0.15, *(0.0,) * 8)}, r"confidence\.1"),
     ],
 )
-def test_what_cannot_be_is_refused(change: dict[str, object], told: str) -> None:
+def test_what_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
     whole = {"queries": (1, *(0,) * 9), "confidence": (0.05, *(0.0,) * 9), "correct": (1, *(0,) * 9)}
     Calibration.model_validate(whole)
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=message):
         Calibration.model_validate(whole | change)

@@ -11,8 +11,8 @@ from harness.api import Clips, Features, FewShotMethod, Needs, Setup
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
 from harness.evaluation.features import embed_clips, encode_clips
-from harness.evaluation.operations import count_cost
-from harness.records import Cost
+from harness.evaluation.operations import count_operations
+from harness.records import Operations
 from tests.helpers.toys import CPU, toy_task
 
 IN, ENCODED, OUT = 16 * 3, 10, 7  # a sensor of the toy: 16 instants, 3 axes
@@ -55,13 +55,13 @@ def task() -> Task:
     return toy_task(episodes=20)
 
 
-def cost(task: Task, method: FewShotMethod, gone: tuple[int, ...] = ()) -> Cost:
+def operations(task: Task, method: FewShotMethod, gone: tuple[int, ...] = ()) -> Operations:
     suite = task.suite("test")
     rows = task.rows(suite.clips)
     rows[list(gone)] = -1
     source = ClipSource(task.store, task.settings.input, ("sensors",))
     embedded = embed_clips(method, encode_clips(method.encode, source, rows[rows >= 0], CPU, 64), CPU)
-    return count_cost(method, source, embedded, suite, rows, CPU)
+    return count_operations(method, source, embedded, suite, rows, CPU)
 
 
 SETUP = Setup(("sensors",), ("acc", "gyro"), 6, 5, 1)
@@ -69,17 +69,17 @@ PRODUCT = 2 * 5 * 5 * OUT  # five queries, five classes
 
 
 def test_a_linear_layer_costs_two_operations_for_each_weight(task: Task) -> None:
-    assert cost(task, Linear(SETUP)) == Cost(clip=2 * IN * ENCODED + 2 * ENCODED * OUT, episode=PRODUCT)
+    assert operations(task, Linear(SETUP)) == Operations(clip=2 * IN * ENCODED + 2 * ENCODED * OUT, episode=PRODUCT)
 
 
 def test_what_score_does_backward_counts(task: Task) -> None:
-    assert cost(task, AtTest(SETUP)).episode == 3 * PRODUCT
+    assert operations(task, AtTest(SETUP)).episode == 3 * PRODUCT
 
 
 def test_it_does_not_depend_on_which_clips_are_there(task: Task) -> None:
     draws = task.suite("test").draws
     first = np.unique([draws.support[0].ravel(), draws.query[0].ravel()])
-    assert cost(task, Linear(SETUP), (int(first[0]),)) == cost(task, Linear(SETUP))
+    assert operations(task, Linear(SETUP), (int(first[0]),)) == operations(task, Linear(SETUP))
 
 
 def test_convolutions_count_and_the_state_of_the_method_does_not_change(task: Task) -> None:
@@ -94,7 +94,7 @@ def test_convolutions_count_and_the_state_of_the_method_does_not_change(task: Ta
 
     method = Convolving(SETUP)
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    assert cost(task, method).clip == cost(task, Linear(SETUP)).clip + 2 * 16 * 5 * 3 * 4
+    assert operations(task, method).clip == operations(task, Linear(SETUP)).clip + 2 * 16 * 5 * 3 * 4
     assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
 
 
@@ -108,4 +108,4 @@ def test_a_method_that_multiplies_nothing_costs_nothing(task: Task) -> None:
         def score(self, support: Features, query: Features) -> Tensor:
             return -(query["mean"][:, :, None] - support["mean"].mean(dim=2)[:, None]).abs()
 
-    assert cost(task, Free(SETUP)) == Cost(clip=0, episode=0)
+    assert operations(task, Free(SETUP)) == Operations(clip=0, episode=0)

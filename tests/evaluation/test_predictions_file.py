@@ -11,20 +11,31 @@ import pandas as pd
 import pytest
 
 from harness.evaluation.external import recorded_suite
-from harness.evaluation.predictions_file import read_predictions
-from harness.records import RecordFolder
-from tests.helpers.scored_runs import EPISODES, csv, episodes_of, lines, make_run, oneshot, refused, right, said
+from harness.evaluation.predictions_file import Predictions, read_predictions
+from harness.records import Episodes, RecordFolder, SuiteRecord
+from harness.runtime.errors import HarnessError
+from tests.helpers.scored_runs import EPISODES, csv, lines, make_run, oneshot, refused, right
 from tests.helpers.small_runs import CLASSES
 
+Suite = tuple[SuiteRecord, Episodes]
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    return make_run(tmp_path / "run")
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    folder = make_run(tmp_path_factory.mktemp("run"))
+    return recorded_suite(RecordFolder(folder / "records"), "test")
+
+
+def refusal(path: Path, suite: Suite) -> str:
+    with pytest.raises(HarnessError) as error:
+        read_predictions(path, *suite)
+    assert error.value.remedy
+    return str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["positions", "classes", "npz", "floats", "shuffled", "labelled"])
-def test_every_form_of_the_file_says_the_same(run: Path, tmp_path: Path, kind: str) -> None:
-    predicted, episodes = right(0.7, 9), episodes_of(run)
+def test_every_form_of_the_file_says_the_same(suite: Suite, tmp_path: Path, kind: str) -> None:
+    predicted, episodes = right(0.7, 9), suite[1]
     path = tmp_path / "mine.csv"
     if kind == "npz":
         path = tmp_path / "mine.npz"
@@ -44,11 +55,9 @@ def test_every_form_of_the_file_says_the_same(run: Path, tmp_path: Path, kind: s
         frame.assign(label=episodes.label.ravel(), remark="x").to_csv(path, index=False)
     else:
         csv(tmp_path, lines(predicted))
-    suite, _ = recorded_suite(RecordFolder(run / "records"), "test")
-    found = read_predictions(path, suite, episodes)
+    found: Predictions = read_predictions(path, *suite)
     assert np.array_equal(found.predicted, predicted)
     assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert f"accuracy {100 * (predicted == episodes.label).mean():.0f} [" in said(oneshot("score", path, "--in", run))
 
 
 def edited(change: Any) -> list[str]:
@@ -58,7 +67,7 @@ def edited(change: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (edited(lambda c: c.pop(7)), "no prediction for 1 of 80 queries; the first is episode 3, query 0"),
         (edited(lambda c: c.append("3,1,0")), "line 82: episode 3, query 1 for the second time, after line 9"),
@@ -76,37 +85,37 @@ def edited(change: Any) -> list[str]:
         (edited(lambda c: c.clear()), "no column episode, query, but nothing"),
     ],
 )
-def test_each_fault_of_a_csv_is_one_message(run: Path, tmp_path: Path, content: list[str], told: str) -> None:
-    text = refused(oneshot("score", csv(tmp_path, content), "--in", run))
+def test_each_fault_of_a_csv_is_one_message(suite: Suite, tmp_path: Path, content: list[str], message: str) -> None:
+    text = refusal(csv(tmp_path, content), suite)
     assert "mine.csv" in text
-    assert told in text
+    assert message in text
 
 
-def test_classes_must_be_those_of_the_episode(run: Path, tmp_path: Path) -> None:
-    predicted, episodes = right(1.0, 9), episodes_of(run)
+def test_classes_must_be_those_of_the_episode(suite: Suite, tmp_path: Path) -> None:
+    predicted, episodes = right(1.0, 9), suite[1]
     names = np.asarray(CLASSES)[np.take_along_axis(episodes.drawn, predicted.astype(np.int64), axis=1)]
     content = lines(predicted, "predicted_class", names)
     content[1] = "0,0,alhpa"
-    assert "line 2: predicted_class: no class 'alhpa' in this suite. Did you mean 'alpha'" in refused(
-        oneshot("score", csv(tmp_path, content), "--in", run)
+    assert "line 2: predicted_class: no class 'alhpa' in this suite. Did you mean 'alpha'" in refusal(
+        csv(tmp_path, content), suite
     )
     (missing,) = {0, 1, 2} - set(episodes.drawn[0].tolist())
     content[1] = f"0,0,{CLASSES[missing]}"
-    assert "is not offered in this episode. It offers" in refused(oneshot("score", csv(tmp_path, content), "--in", run))
+    assert "is not offered in this episode. It offers" in refusal(csv(tmp_path, content), suite)
 
 
-def test_labels_of_other_episodes_give_it_away(run: Path, tmp_path: Path) -> None:
+def test_labels_of_other_episodes_give_it_away(suite: Suite, tmp_path: Path) -> None:
     predicted = right(0.9, 20)
     content = [f"{line},{'label' if not place else 0}" for place, line in enumerate(lines(predicted))]
-    assert "label 0, but 1 in the suite. These predictions were made for other episodes" in refused(
-        oneshot("score", csv(tmp_path, content), "--in", run)
+    assert "label 0, but 1 in the suite. These predictions were made for other episodes" in refusal(
+        csv(tmp_path, content), suite
     )
     np.savez(tmp_path / "mine.npz", predicted=predicted, label=np.zeros_like(predicted))
-    assert "made for other episodes" in refused(oneshot("score", tmp_path / "mine.npz", "--in", run))
+    assert "made for other episodes" in refusal(tmp_path / "mine.npz", suite)
 
 
 @pytest.mark.parametrize(
-    ("arrays", "told"),
+    ("arrays", "message"),
     [
         ({"guess": np.zeros((EPISODES, 2), int)}, "no array 'predicted', but guess"),
         ({"predicted": np.zeros((EPISODES, 3), int)}, "'predicted' is int64 of shape (40, 3)"),
@@ -117,24 +126,30 @@ def test_labels_of_other_episodes_give_it_away(run: Path, tmp_path: Path) -> Non
     ],
 )
 def test_each_fault_of_an_archive_is_one_message(
-    run: Path, tmp_path: Path, arrays: dict[str, np.ndarray], told: str
+    suite: Suite, tmp_path: Path, arrays: dict[str, np.ndarray], message: str
 ) -> None:
     np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
-    text = refused(oneshot("score", tmp_path / "mine.npz", "--in", run))
-    assert told in text
+    text = refusal(tmp_path / "mine.npz", suite)
+    assert message in text
     assert "shape (40, 2)" in text or "Predict all" in text or "count from 0" in text
 
 
-def test_other_files_and_options(run: Path, tmp_path: Path) -> None:
-    good = csv(tmp_path, lines(right(0.9, 20)))
+def test_other_files(suite: Suite, tmp_path: Path) -> None:
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
     (tmp_path / "latin.csv").write_bytes(b"episode,query,predicted_class\n0,0,caf\xe9\n")
     (tmp_path / "mine.txt").write_text("x")
-    assert "not an archive" in refused(oneshot("score", tmp_path / "torn.npz", "--in", run))
-    assert "not UTF-8" in refused(oneshot("score", tmp_path / "latin.csv", "--in", run))
-    assert "neither .csv nor .npz" in refused(oneshot("score", tmp_path / "mine.txt", "--in", run))
-    assert "no such file" in refused(oneshot("score", tmp_path / "none.csv", "--in", run))
-    assert "Did you mean 'test'" in refused(oneshot("score", good, "--in", run, "--suite", "tset"))
-    assert "Did you mean 'video'" in refused(oneshot("score", good, "--in", run, "--modalities", "vido"))
-    assert "Add --modalities" in refused(oneshot("score", good, "--in", run, "--record", "--source", "me"))
-    assert "Add --source" in refused(oneshot("score", good, "--in", run, "--record", "--modalities", "both"))
+    assert "not an archive" in refusal(tmp_path / "torn.npz", suite)
+    assert "not UTF-8" in refusal(tmp_path / "latin.csv", suite)
+    assert "neither .csv nor .npz" in refusal(tmp_path / "mine.txt", suite)
+    assert "no such file" in refusal(tmp_path / "none.csv", suite)
+
+
+def test_options_of_the_command(tmp_path: Path) -> None:
+    run, good = make_run(tmp_path / "run"), csv(tmp_path, lines(right(0.9, 20)))
+    for options, message in (
+        (("--suite", "tset"), "Did you mean 'test'"),
+        (("--modalities", "vido"), "Did you mean 'video'"),
+        (("--record", "--source", "me"), "Add --modalities"),
+        (("--record", "--modalities", "both"), "Add --source"),
+    ):
+        assert message in refused(oneshot("score", good, "--in", run, *options))

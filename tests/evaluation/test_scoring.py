@@ -18,17 +18,17 @@ from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
 from harness.encoders.build import build_encoder
 from harness.evaluation import features as features_module
-from harness.evaluation import scoring as score_module
+from harness.evaluation import scoring as scoring_module
 from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from harness.evaluation.metrics import measure
-from harness.evaluation.scoring import score_suite
+from harness.evaluation.scoring import answer_suite
 from harness.runtime.errors import HarnessError
 from tests.helpers.toys import CPU, toy_task
 
 SETUP = Setup(("sensors",), ("acc", "gyro"), 6, 5, 1)
 
 
-class Told(FewShotMethod):
+class ByKind(FewShotMethod):
     """Features are class numbers; scores are minus their difference."""
 
     needs = Needs(outputs=())
@@ -42,7 +42,7 @@ def task() -> Task:
     return toy_task(episodes=600)
 
 
-def told(task: Task, suite: Suite) -> tuple[FeatureTable, np.ndarray]:
+def kinds(task: Task, suite: Suite) -> tuple[FeatureTable, np.ndarray]:
     """The class of every clip of a suite, as its feature."""
     rows = task.rows(suite.clips)
     table = FeatureTable(rows, len(task.store.clips), torch.float32)
@@ -53,8 +53,8 @@ def told(task: Task, suite: Suite) -> tuple[FeatureTable, np.ndarray]:
 
 def test_a_perfect_scorer_gets_everything(task: Task) -> None:
     suite = task.suite("test")
-    table, rows = told(task, suite)
-    predicted = score_suite(Told(SETUP), table, suite, rows, CPU)
+    table, rows = kinds(task, suite)
+    predicted = answer_suite(ByKind(SETUP), table, suite, rows, CPU).predicted
     np.testing.assert_array_equal(predicted, suite.draws.label)
     metrics = measure(predicted, suite.draws, len(suite.classes))
     assert (metrics.accuracy, metrics.scored) == (1, 600)
@@ -63,11 +63,11 @@ def test_a_perfect_scorer_gets_everything(task: Task) -> None:
 
 def test_episodes_that_touch_an_absent_clip_are_not_scored(task: Task) -> None:
     suite = task.suite("test")
-    table, rows = told(task, suite)
+    table, rows = kinds(task, suite)
     lacking = rows.copy()
     absent = [3, 40]
     lacking[absent] = -1
-    predicted = score_suite(Told(SETUP), table, suite, lacking, CPU)
+    predicted = answer_suite(ByKind(SETUP), table, suite, lacking, CPU).predicted
     touched = np.isin(suite.draws.support, absent).any(axis=(1, 2)) | np.isin(suite.draws.query, absent).any(axis=1)
     assert 0 < touched.sum() < 600
     assert (predicted[touched] == -1).all()
@@ -79,9 +79,9 @@ def test_episodes_that_touch_an_absent_clip_are_not_scored(task: Task) -> None:
 
 def test_a_suite_of_which_nothing_is_left_is_refused(task: Task) -> None:
     suite = task.suite("test")
-    table, rows = told(task, suite)
+    table, rows = kinds(task, suite)
     with pytest.raises(HarnessError, match=r"no episode of the suite 'test' can be scored.*data verify"):
-        score_suite(Told(SETUP), table, suite, np.full_like(rows, -1), CPU)
+        answer_suite(ByKind(SETUP), table, suite, np.full_like(rows, -1), CPU)
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 600])
@@ -94,10 +94,10 @@ def test_any_number_of_episodes_at_once_gives_the_same(
     rows = task.rows(suite.clips)
     source = ClipSource(task.store, task.settings.input, ("sensors",))
     table = embed_clips(method, encode_clips(method.encode, source, rows, CPU, 50), CPU)
-    expected = score_suite(method, table, suite, rows, CPU)
-    monkeypatch.setattr(score_module, "EPISODES_AT_ONCE", at_once)
-    np.testing.assert_array_equal(score_suite(method, table, suite, rows, CPU), expected)
-    assert measure(expected, suite.draws, 5).accuracy > 0.4, "an untrained network sees the patterns"
+    expected = answer_suite(method, table, suite, rows, CPU).predicted
+    monkeypatch.setattr(scoring_module, "EPISODES_AT_ONCE", at_once)
+    np.testing.assert_array_equal(answer_suite(method, table, suite, rows, CPU).predicted, expected)
+    assert measure(expected, suite.draws, 5).accuracy > 0.4, "an untrained network keeps the patterns"
 
 
 def test_random_is_at_chance_over_several_sets_of_features(task: Task) -> None:
@@ -108,9 +108,9 @@ def test_random_is_at_chance_over_several_sets_of_features(task: Task) -> None:
     accuracies = []
     for seed in range(20):
         table = FeatureTable(rows, len(task.store.clips))
-        words = torch.randint(-(2**62), 2**62, (len(rows),), generator=torch.Generator().manual_seed(seed))
-        table.write(0, {"hash": words})
-        accuracies.append(measure(score_suite(method, table, suite, rows, CPU), suite.draws, 5).accuracy)
+        hashes = torch.randint(-(2**62), 2**62, (len(rows),), generator=torch.Generator().manual_seed(seed))
+        table.write(0, {"hash": hashes})
+        accuracies.append(measure(answer_suite(method, table, suite, rows, CPU).predicted, suite.draws, 5).accuracy)
     error = np.std(accuracies, ddof=1) / len(accuracies) ** 0.5
     assert error < 0.01
     assert abs(np.mean(accuracies) - 0.2) < 4 * error
@@ -127,7 +127,7 @@ def test_random_scores_do_not_depend_on_the_batch(task: Task) -> None:
 
 
 def test_gradients_are_on_in_score_only_for_methods_that_ask(task: Task) -> None:
-    class Asks(Told):
+    class WithGradients(ByKind):
         grad_at_test = True
 
         def score(self, support: Features, query: Features) -> Tensor:
@@ -137,16 +137,16 @@ def test_gradients_are_on_in_score_only_for_methods_that_ask(task: Task) -> None
             assert slope.isfinite()
             return super().score(support, query) * weight
 
-    class Refuses(Told):
+    class WithoutGradients(ByKind):
         def score(self, support: Features, query: Features) -> Tensor:
             assert not torch.is_grad_enabled()
             assert not torch.is_inference_mode_enabled()
             return super().score(support, query)
 
     suite = task.suite("test")
-    table, rows = told(task, suite)
-    for method in (Asks, Refuses):
-        np.testing.assert_array_equal(score_suite(method(SETUP), table, suite, rows, CPU), suite.draws.label)
+    table, rows = kinds(task, suite)
+    for method in (WithGradients, WithoutGradients):
+        np.testing.assert_array_equal(answer_suite(method(SETUP), table, suite, rows, CPU).predicted, suite.draws.label)
 
 
 def test_measure_by_hand() -> None:

@@ -11,10 +11,10 @@ import pytest
 from harness.data.episodes.suites import Suite
 from harness.data.store import Store
 from harness.data.task.task import Task
+from harness.evaluation.metrics import evaluation_digest
 from harness.evaluation.suite_record import episodes_of, record_suite
 from harness.records import Episodes, RecordFolder, SuiteRecord
 from harness.runtime.errors import HarnessError
-from harness.evaluation.metrics import evaluation_digest
 from tests.helpers.toys import toy_store, toy_task
 
 ABSENT, DEAF = 7, 12  # places in the suite's clip list: without video, and without accelerometer
@@ -87,7 +87,7 @@ def test_lacking_episodes_are_those_that_touch_a_clip_without_a_stream(task: Tas
     assert episodes.lacking((1,)).tolist() == touched(np.flatnonzero(~acc))
     assert episodes.lacking((0, 1, 2)).tolist() == touched(np.flatnonzero(~(acc & video)))
     assert 0 < episodes.lacking((0,)).sum() < episodes.lacking((0, 1)).sum() < 50
-    assert not episodes.lacking(()).any(), "a row that sees nothing lacks nothing"
+    assert not episodes.lacking(()).any(), "a row without streams lacks nothing"
 
 
 def test_lacking_by_hand() -> None:
@@ -142,7 +142,7 @@ def test_other_recordings_have_a_record_of_their_own(task: Task, tmp_path: Path)
     assert len({record.evaluation_digest for record in records.all(SuiteRecord)}) == 2
 
 
-def test_a_broken_record_of_a_suite_is_told_and_deleting_it_mends_it(task: Task, tmp_path: Path) -> None:
+def test_a_broken_record_of_a_suite_is_named_and_deleting_it_mends_it(task: Task, tmp_path: Path) -> None:
     records = RecordFolder(tmp_path)
     record_suite(task, "test", records)
     (record,) = records.all(SuiteRecord)

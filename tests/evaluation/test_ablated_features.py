@@ -1,4 +1,4 @@
-"""Clips and features from which a modality or a sensor was taken: as if it had not been recorded."""
+"""Clips and features without a modality or a sensor: as if it had not been recorded."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ import torch
 from torch import Tensor
 
 from harness.api import Clips, Features
-from harness.benchmark.plan import Job
-from harness.benchmark.run import Benchmark
+from harness.benchmark.plan import Plan, make_plan
+from harness.benchmark.run import run_plan
+from harness.benchmark.steps import RowStep, pending_steps
 from harness.data.store import Store
 from harness.data.task.clip_source import ClipSource
 from harness.evaluation.features import FeatureTable
+from harness.training.frozen_features import FrozenFeatures
+from harness.training.method_training import MethodTraining
+from harness.training.workspace import Workspace
 from tests.helpers.toys import CPU, toy_store, toy_task
 
 BOTH = ("video", "sensors")
 ROWS = [
-    {"method": "protonet", "modalities": list(BOTH)},
-    {"method": "protonet", "modalities": list(BOTH), "regime": "tuned"},
-    {"method": "mu_mae", "modalities": list(BOTH), "regime": "tuned"},
-    {"method": "mu_mae", "modalities": list(BOTH), "initialisation": "mu_mae"},
+    {"method": "protonet", "modalities": list(BOTH), "training": "frozen"},
+    {"method": "protonet", "modalities": list(BOTH), "training": "end_to_end"},
+    {"method": "mu_mae", "modalities": list(BOTH), "training": "end_to_end"},
+    {"method": "mu_mae", "modalities": list(BOTH), "training": "frozen", "initialisation": "mu_mae"},
 ]
 
 
@@ -35,9 +39,9 @@ def store() -> Store:
     return replace(whole, measured=measured)
 
 
-def load(store: Store, removed: str = "", modalities: tuple[str, ...] = BOTH) -> Clips:
+def load(store: Store, without: str = "", modalities: tuple[str, ...] = BOTH) -> Clips:
     spec = toy_task(store).settings.input
-    return ClipSource(store, spec, modalities, removed=removed).load(np.arange(6)).to("cpu")
+    return ClipSource(store, spec, modalities, without=without).load(np.arange(6)).to("cpu")
 
 
 def same(one: Tensor | None, other: Tensor | None) -> bool:
@@ -87,16 +91,23 @@ def test_without_one_sensor_there_are_sensors_while_another_was_recorded(store: 
 
 
 def test_what_is_not_loaded_cannot_be_missed(store: Store) -> None:
-    for removed, modalities in (("video", ("sensors",)), ("sensors", ("video",)), ("gyro", ("video",))):
-        whole, clips = load(store, "", modalities), load(store, removed, modalities)
+    for without, modalities in (("video", ("sensors",)), ("sensors", ("video",)), ("gyro", ("video",))):
+        whole, clips = load(store, "", modalities), load(store, without, modalities)
         assert clips.present.keys() == whole.present.keys()
         assert all(same(clips.present[name], whole.present[name]) for name in whole.present)
         assert (clips.video is None) == ("video" not in modalities)
 
 
 @pytest.fixture(scope="module")
-def bench(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
-    return Benchmark(toy_task(store, rows=ROWS), tmp_path_factory.mktemp("removed"), CPU)
+def training(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[MethodTraining, Plan]:
+    """All that the rows begin from is trained; none of the rows is."""
+    study = {"question": "Without what?", "varies": ["method", "training", "initialisation"], "rows": ROWS}
+    pretraining = {"epochs": 1, "batch": 16, "checkpoints": 1, "picture": False}
+    task = toy_task(store, studies={"methods": study}, pretraining=pretraining)
+    workspace = Workspace(task, tmp_path_factory.mktemp("ablation"), CPU)
+    plan = make_plan(workspace, ["methods"])
+    run_plan(workspace, plan, [step for step in pending_steps(workspace, plan) if not isinstance(step, RowStep)])
+    return MethodTraining(workspace, FrozenFeatures(workspace, plan.outputs(workspace.common))), plan
 
 
 def leaves(table: FeatureTable, rows: np.ndarray) -> Features:
@@ -104,45 +115,49 @@ def leaves(table: FeatureTable, rows: np.ndarray) -> Features:
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)))
-@pytest.mark.parametrize("removed", ["", "video", "sensors", "acc"])
-def test_encoded_clips_are_those_of_the_method_on_altered_clips(bench: Benchmark, number: int, removed: str) -> None:
-    job = bench.jobs[number]
-    method, _ = bench.trainer.build(job)
-    rows = bench.task.role_rows("novel")
-    found = leaves(bench.trainer.encoded(job, method, "novel", removed), rows)
+@pytest.mark.parametrize("without", ["", "video", "sensors", "acc"])
+def test_encoded_clips_are_those_of_the_method_on_altered_clips(
+    training: tuple[MethodTraining, Plan], number: int, without: str
+) -> None:
+    trainer, plan = training
+    job = plan.jobs[number]
+    method, _ = trainer.build(job)
+    rows = trainer.workspace.task.role_rows("novel")
+    found = leaves(trainer.encoded(job, method, "novel", without), rows)
     with torch.no_grad():
-        clips = bench.trainer.clips(job, removed).load(rows).to("cpu")
+        clips = trainer.clips(job, without).load(rows).to("cpu")
         expected = method.eval().encode(clips)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         kept = value.half().float() if value.is_floating_point() else value  # tables hold half precision
         torch.testing.assert_close(found[name], kept, rtol=2e-3, atol=2e-3)
-    if removed in BOTH and f"{removed}.present" in found:
-        assert not found[f"{removed}.present"].any()
+    if without in BOTH and f"{without}.present" in found:
+        assert not found[f"{without}.present"].any()
 
 
 def test_frozen_features_of_the_other_modality_are_the_cached_ones(
-    bench: Benchmark, monkeypatch: pytest.MonkeyPatch
+    training: tuple[MethodTraining, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job: Job = bench.jobs[0]
-    assert job.regime == "frozen"
-    method, _ = bench.trainer.build(job)
-    whole = bench.trainer.encoded(job, method, "novel")
-    for removed in (*BOTH, "gyro"):
-        bench.trainer.encoded(job, method, "novel", removed)
+    trainer, plan = training
+    job = plan.jobs[0]
+    assert job.training == "frozen"
+    method, _ = trainer.build(job)
+    whole = trainer.encoded(job, method, "novel")
+    for without in (*BOTH, "gyro"):
+        trainer.encoded(job, method, "novel", without)
 
     def again(*_: object, **__: object) -> FeatureTable:
         raise AssertionError("a clip was encoded again")
 
-    monkeypatch.setattr("harness.training.warm_start.encode_clips", again)
+    monkeypatch.setattr("harness.training.frozen_features.encode_clips", again)
     monkeypatch.setattr("harness.training.method_training.encode_clips", again)
-    for removed, other in (("video", "sensors"), ("sensors", "video"), ("gyro", "video")):
-        without = bench.trainer.encoded(job, method, "novel", removed)
-        kept = [name for name in without._leaves if name.startswith(f"{other}.")]
+    for without, other in (("video", "sensors"), ("sensors", "video"), ("gyro", "video")):
+        table = trainer.encoded(job, method, "novel", without)
+        kept = [name for name in table._leaves if name.startswith(f"{other}.")]
         assert kept
-        assert all(without._leaves[name].data_ptr() == whole._leaves[name].data_ptr() for name in kept), (
+        assert all(table._leaves[name].data_ptr() == whole._leaves[name].data_ptr() for name in kept), (
             "the very same memory"
         )
-        gone = [name for name in without._leaves if not name.startswith(f"{other}.") and name.endswith(".vector")]
+        gone = [name for name in table._leaves if not name.startswith(f"{other}.") and name.endswith(".vector")]
         assert gone
-        assert not any(torch.equal(without._leaves[name], whole._leaves[name]) for name in gone)
+        assert not any(torch.equal(table._leaves[name], whole._leaves[name]) for name in gone)
