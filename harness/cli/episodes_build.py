@@ -18,7 +18,7 @@ def command(
     ] = "mmact",
     out: Annotated[Path | None, typer.Option("--out", help="A CSV file; by default SPLIT-SUITE.csv.")] = None,
 ) -> None:
-    """Write a suite as CSV: one row per clip of an episode (episode, role, label, class, clip).
+    """Write a suite as CSV: one row per clip of an episode (episode, role, query, label, class, clip).
 
     Example: oneshot episodes build test --split mmact --out episodes.csv
     """

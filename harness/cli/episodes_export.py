@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def command(
@@ -33,43 +30,15 @@ def command(
     """
     from harness.cli.console import console
     from harness.cli.runs import only_run
-    from harness.data.episodes.suites import build_suite, suite_spec
     from harness.data.episodes.table import episode_table
-    from harness.data.splits import clip_list, load_split
+    from harness.data.layouts import index
     from harness.data.tabular import write_csv
-    from harness.evaluation.external import a_training, recorded_suite
+    from harness.evaluation.external import rebuilt_suite
     from harness.records import RecordFolder
     from harness.report import records_folder
-    from harness.runtime.errors import HarnessError
 
     records = RecordFolder(records_folder(only_run() if folder is None else folder))
-    recorded, episodes = recorded_suite(records, suite)
-    origin = a_training(records, recorded).data
-    chosen = load_split(split or str(origin["split"]))
-    clips = clip_list(chosen, origin["generated"], _found(data), str(origin["layout"]))
-    built = build_suite(suite_spec(recorded.suite), chosen, clips, len(episodes.label))
-    if built.digest != recorded.suite_digest:
-        raise HarnessError(
-            f"suite {suite} comes out with digest {built.digest[:8]}, but the run had {recorded.suite_digest[:8]}: its "
-            "clips or its classes were others.",
-            where=records.folder,
-            remedy="Name its recordings with --data and its split with --split.",
-        )
+    built = rebuilt_suite(records, suite, split, None if data is None else index(data).frame)
     path = out or Path(f"{suite}.csv")
-    write_csv(_numbered(episode_table(built)), path)
+    write_csv(episode_table(built), path)
     console.print(f"{path}: {built.spec.episodes:,} episodes, digest {built.digest[:16]}", soft_wrap=True, markup=False)
-
-
-def _found(data: Path | None) -> pd.DataFrame | None:
-    """The clips of a folder of recordings."""
-    from harness.data.layouts import index
-
-    return None if data is None else index(data).frame
-
-
-def _numbered(table: pd.DataFrame) -> pd.DataFrame:
-    """With the number of each query in its episode."""
-    queries = table["role"] == "query"
-    numbers = table[queries].groupby("episode").cumcount().astype("Int64").reindex(table.index)
-    table.insert(2, "query", numbers)
-    return table

@@ -105,8 +105,6 @@ def _cells(jobs: Sequence[TrainingJob]) -> tuple[str, ...]:
     protocols = [job.protocol.name for job in jobs]
     paper = " + paper" if "paper" in protocols and "headline" in protocols else ""
     initialisation = first.initialisation.name if first.trained else MISSING
-    if first.settings.encoder == "transformer":
-        initialisation = f"{initialisation} (transformer)"
     seeds = " ".join(str(seed) for seed in dict.fromkeys(job.seed for job in jobs)) if first.trained else MISSING
     return first.name, first.row.modality_label, f"{first.training}{paper}", initialisation, seeds
 

@@ -6,9 +6,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pandas as pd
+
 from harness.config.protocols import protocol_of
 from harness.config.studies import modality_label
 from harness.data.episodes.sampling import Draws
+from harness.data.episodes.suites import Suite, build_suite, suite_spec
+from harness.data.splits import clip_list, load_split
 from harness.evaluation.metrics import measure
 from harness.evaluation.predictions_file import Predictions
 from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
@@ -72,6 +76,31 @@ def recorded_suite(records: RecordFolder, name: str) -> tuple[SuiteRecord, Episo
             remedy=f"Name one of: {', '.join(suite.id for suite in found)}.",
         )
     return found[0], records.read_episodes(found[0])
+
+
+def rebuilt_suite(records: RecordFolder, name: str, split: str | None, clips: pd.DataFrame | None) -> Suite:
+    """The suite of a run, drawn again.
+
+    Args:
+        split: a name or a file; None: what the records name.
+        clips: of the recordings, where no published list names them.
+
+    Raises:
+        HarnessError: the clip list or the split at hand gives other episodes than the run had.
+    """
+    recorded, episodes = recorded_suite(records, name)
+    origin = a_training(records, recorded).data
+    chosen = load_split(split or str(origin["split"]))
+    listed = clip_list(chosen, origin["generated"], clips, str(origin["layout"]))
+    built = build_suite(suite_spec(recorded.suite), chosen, listed, len(episodes.label))
+    if built.digest != recorded.suite_digest:
+        raise HarnessError(
+            f"suite {name} comes out with digest {built.digest[:8]}, but the run had {recorded.suite_digest[:8]}: its "
+            "clips or its classes were others.",
+            where=records.folder,
+            remedy="Name its recordings with --data and its split with --split.",
+        )
+    return built
 
 
 def a_training(records: RecordFolder, suite: SuiteRecord) -> TrainingRecord:

@@ -55,7 +55,7 @@ def check_method(
     except NotApplicable as reason:
         return [Finding("applies", True, f"not applicable: {reason}")]
     except Exception as error:
-        return [Finding("applies", False, f"cannot be built: {_told(error)}")]
+        return [Finding("applies", False, f"cannot be built: {_described(error)}")]
     if unusable:
         detail = f"needs.modalities leaves out {' and '.join(unusable)}, but NotApplicable is not raised"
         return [Finding("applies", False, detail)]
@@ -67,11 +67,11 @@ def _finding(name: str, check: Callable[[Bench], str], bench: Bench) -> Finding:
         with torch.random.fork_rng():
             detail = check(bench)
     except Exception as error:  # a plugin may raise anything; the other checks go on
-        detail = _told(error)
+        detail = _described(error)
     return Finding(name, not detail or detail.startswith(SKIPPED), detail)
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 

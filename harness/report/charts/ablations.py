@@ -67,7 +67,7 @@ def _panel(modality: str, rows: list[Row], scale: Scale) -> Panel:
     return Panel(
         heading=modality,
         description="; ".join(
-            f"{row.label}: {', '.join(_told(each) for each in row.measured.metrics.ablations)}" for row in rows
+            f"{row.label}: {', '.join(_described(each) for each in row.measured.metrics.ablations)}" for row in rows
         ),
         width=WIDTH,
         height=bottom + 30,
@@ -80,9 +80,9 @@ def _line(canvas: Canvas, found: Ablated, y: float, scale: Scale) -> None:
     left, whole = scale(found.accuracy), scale(found.complete)
     canvas.line(left, y, whole, y, "one")
     canvas.mark("circle", whole, y, "one hollow", 3.5)
-    canvas.mark("circle", left, y, "one-mark", 3.5, _told(found))
+    canvas.mark("circle", left, y, "one-mark", 3.5, _described(found))
     canvas.text(WIDTH, y + 4, points(found.accuracy - found.complete, 1), "", "end")
 
 
-def _told(found: Ablated) -> str:
+def _described(found: Ablated) -> str:
     return f"without {found.without} {percent(found.accuracy, 0)} % instead of {percent(found.complete, 0)} %"

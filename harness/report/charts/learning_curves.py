@@ -120,7 +120,7 @@ def _panel(curve: Curve, y: Scale) -> Panel:
         _draw(canvas, trace, number, x, y)
     return Panel(
         heading=curve.name,
-        description="; ".join(_told(trace) for trace in curve.traces),
+        description="; ".join(_described(trace) for trace in curve.traces),
         width=WIDTH,
         height=HEIGHT,
         body=canvas.body,
@@ -134,10 +134,10 @@ def _draw(canvas: Canvas, trace: Trace, number: int, x: Scale, y: Scale) -> None
         canvas.path(points, f"{colour}{DASHES[number % len(DASHES)]}")
     if trace.accuracy is not None and trace.kept is not None:
         shape = MARKS[number % len(MARKS)]
-        canvas.mark(shape, x(trace.kept), y(trace.accuracy), f"{colour}-mark", 3.5, _told(trace))
+        canvas.mark(shape, x(trace.kept), y(trace.accuracy), f"{colour}-mark", 3.5, _described(trace))
 
 
-def _told(trace: Trace) -> str:
+def _described(trace: Trace) -> str:
     if trace.accuracy is None:
         return f"seed {trace.seed}: what was kept is not among the validations"
     return f"seed {trace.seed}: step {trace.kept:g} kept, {percent(trace.accuracy, 1)} %"
