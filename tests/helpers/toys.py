@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from harness.config.budgets import Budget
-from harness.config.settings import Settings
 from harness.config.presets import parse_settings
+from harness.config.settings import Settings
 from harness.config.specs import StoreSpec
 from harness.data.clips import IDENTITY, with_ids
 from harness.data.splits import Split

@@ -20,8 +20,8 @@ def network(width: int = 3) -> nn.Module:
 def test_weights_and_notes_come_back(tmp_path: Path) -> None:
     one, two = network(), network()
     path = tmp_path / "deep" / "x.safetensors"
-    save_weights(path, one.state_dict(), {"selection": [[5, 0.25]]})
-    assert load_weights(path, two) == {"selection": [[5, 0.25]]}
+    save_weights(path, one.state_dict(), {"validations": [[5, 0.25]]})
+    assert load_weights(path, two) == {"validations": [[5, 0.25]]}
     for name, value in one.state_dict().items():
         assert torch.equal(two.state_dict()[name], value)
     assert [file.name for file in path.parent.iterdir()] == ["x.safetensors"]
@@ -58,10 +58,10 @@ def test_a_checkpoint_that_is_none_is_named(tmp_path: Path) -> None:
 def test_a_state_is_loaded_without_running_code(tmp_path: Path) -> None:
     path = tmp_path / "x.state"
     assert load_state(path) is None
-    save_state(path, {"step": 3, "trace": [(2, 0.5)], "weights": torch.ones(2)})
+    save_state(path, {"step": 3, "validations": [(2, 0.5)], "weights": torch.ones(2)})
     state = load_state(path)
     assert state is not None
-    assert (state["step"], state["trace"]) == (3, [(2, 0.5)])
+    assert (state["step"], state["validations"]) == (3, [(2, 0.5)])
 
     class Surprise:
         def __reduce__(self) -> tuple[object, tuple[str]]:

@@ -10,8 +10,8 @@ from harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Target
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
 from harness.encoders.build import build_encoder
-from harness.runtime.seeding import seeded
 from harness.encoders.fusion import Fusion
+from harness.runtime.seeding import seeded
 from harness.training.batches import EpisodeBatch, episode_batch
 from harness.training.gradients import backward
 from tests.helpers.toys import CPU, toy_task
@@ -83,7 +83,7 @@ def test_micro_batches_give_the_gradients_of_the_whole_step(task: Task, micro_ba
     )
 
 
-def test_batchnorm_of_the_head_sees_the_whole_step_once(task: Task) -> None:
+def test_batchnorm_of_the_head_covers_the_whole_step_once(task: Task) -> None:
     whole, clips, batch = step(task, torch.float64)
     backward(whole, clips, batch, CPU, 0, (0, 0))
     parts, clips, batch = step(task, torch.float64)

@@ -14,19 +14,20 @@ from torch import Tensor
 from baselines.protonet import ProtoNet
 from harness.api import Features, FewShotMethod, Setup
 from harness.config.budgets import Budget
+from harness.config.protocols import HEADLINE, PAPER, Protocol
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
 from harness.encoders.build import build_encoder, state_digest
-from harness.runtime.seeding import seeded
 from harness.evaluation.features import FeatureTable, encode_clips
 from harness.runtime.errors import HarnessError
-from harness.training.conditions import HEADLINE_REGIMEN, PAPER_REGIMEN, Regimen
+from harness.runtime.progress import Silent, Watcher
+from harness.runtime.seeding import seeded
 from harness.training.episodic import validation_accuracy
-from harness.training.loop import Trained, _looks, train
+from harness.training.loop import Source, Trained, TrainingEpisodes, train, validation_steps
+from harness.training.workspace import TrainingContext
 from tests.helpers.toys import CPU, toy_store, toy_task
 
-BUDGET = Budget(steps=6, looks=3, episodes_per_step=2, queries=1, learning_rate=0.01)
-Report = Callable[[int, dict[str, float]], None]
+BUDGET = Budget(steps=6, validations=3, episodes_per_step=2, queries=1, learning_rate=0.01)
 
 
 class Dropping(ProtoNet):
@@ -37,13 +38,26 @@ class Dropping(ProtoNet):
         return {"vector": torch.nn.functional.dropout(vectors, 0.3, self.training)}
 
 
+class Steps(Silent):
+    """Notes the steps that are done; Ctrl-C after one of them."""
+
+    def __init__(self, interrupted_after: int = -1) -> None:
+        self.done: list[int] = []
+        self.interrupted_after = interrupted_after
+
+    def advance(self, done: int, total: int | None = None, note: str = "") -> None:
+        self.done.append(done)
+        if done == self.interrupted_after:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
 def task() -> Task:
     return toy_task()
 
 
-def build(task: Task, modality: str = "sensors", tuned: bool = True) -> FewShotMethod:
-    encoder = build_encoder(modality, task.settings, tuple(task.store.sensors), 0).requires_grad_(tuned)
+def build(task: Task, modality: str = "sensors", end_to_end: bool = True) -> FewShotMethod:
+    encoder = build_encoder(modality, task.settings, tuple(task.store.sensors), 0).requires_grad_(end_to_end)
     with seeded(0, "head"):
         return Dropping(Setup((modality,), tuple(task.store.sensors), 6, 5, 1, {modality: encoder}))
 
@@ -53,21 +67,19 @@ def run(
     method: FewShotMethod,
     state: Path,
     *,
-    report: Report = lambda *_: None,
+    watcher: Watcher | None = None,
     validate: Callable[[], float] | None = None,
-    regimen: Regimen = HEADLINE_REGIMEN,
-    source: ClipSource | FeatureTable | None = None,
+    protocol: Protocol = HEADLINE,
+    source: Source | None = None,
     budget: Budget = BUDGET,
 ) -> Trained:
     (modality,) = method.setup.modalities
     source = source or ClipSource(task.store, task.settings.input, (modality,))
-    if validate is None and regimen == HEADLINE_REGIMEN:
+    if validate is None and protocol.validates:
         validate = lambda: validation_accuracy(method, task, source, CPU)  # noqa: E731
-    sampler, rows = task.training_sampler(0, budget.queries, regimen.classes)
-    return train(
-        method, budget, sampler, rows,
-        source=source, validate=validate, device=CPU, seed=0, state_file=state, report=report,
-    )  # fmt: skip
+    sampler, rows = task.training_sampler(0, budget.queries, protocol.classes)
+    context = TrainingContext(CPU, 0, state, watcher=watcher or Silent())
+    return train(method, budget, TrainingEpisodes(sampler, rows, source), context, validate)
 
 
 def frozen_features(task: Task, method: FewShotMethod) -> FeatureTable:
@@ -76,41 +88,52 @@ def frozen_features(task: Task, method: FewShotMethod) -> FeatureTable:
     return encode_clips(method.encode, source, task.role_rows("base+validation"), CPU, 64)
 
 
-def interrupt_at(step: int) -> Report:
-    def report(done: int, _: dict[str, float]) -> None:
-        if done == step:
-            raise KeyboardInterrupt
-
-    return report
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 5])
-@pytest.mark.parametrize("tuned", [True, False])
+@pytest.mark.parametrize("step", [1, 2, 5])
+@pytest.mark.parametrize("training", ["end_to_end", "frozen"])
 def test_a_run_that_was_cut_off_ends_bit_for_bit_as_if_it_had_not_been(
-    task: Task, tmp_path: Path, step: int, tuned: bool
+    task: Task, tmp_path: Path, step: int, training: str
 ) -> None:
-    def once(state: Path, report: Report) -> tuple[Trained, FewShotMethod]:
-        method = build(task, tuned=tuned)
-        source = None if tuned else frozen_features(task, method.eval())
-        return run(task, method, state, report=report, source=source), method
+    def once(state: Path, watcher: Watcher) -> tuple[Trained, FewShotMethod]:
+        method = build(task, end_to_end=training == "end_to_end")
+        source = frozen_features(task, method.eval()) if training == "frozen" else None
+        return run(task, method, state, watcher=watcher, source=source), method
 
-    whole, expected = once(tmp_path / "whole.state", lambda *_: None)
+    whole, expected = once(tmp_path / "whole.state", Silent())
     with pytest.raises(KeyboardInterrupt):
-        once(tmp_path / "cut.state", interrupt_at(step))
-    assert (tmp_path / "cut.state").exists() == (step > 2), "the state of the last look that was completed"
-    steps: list[int] = []
-    again, method = once(tmp_path / "cut.state", lambda done, _: steps.append(done))
-    assert steps[0] == (1 if step <= 2 else 3 if step <= 4 else 5)
+        once(tmp_path / "cut.state", Steps(interrupted_after=step))
+    assert (tmp_path / "cut.state").exists() == (step >= 2), "the state of the last validation that was completed"
+    steps = Steps()
+    again, method = once(tmp_path / "cut.state", steps)
+    assert steps.done[0] == {1: 1, 2: 3, 5: 5}[step]
     assert state_digest(method) == state_digest(expected)
-    assert (again.trace, again.losses, again.best_step) == (whole.trace, whole.losses, whole.best_step)
-    assert (again.resumed, whole.resumed) == (int(step > 2), 0)
+    assert (again.validations, again.losses, again.best_step) == (whole.validations, whole.losses, whole.best_step)
+    assert (again.resumed, whole.resumed) == (int(step >= 2), 0)
     assert not list(tmp_path.iterdir()), "the state is removed when the training is complete"
+
+
+def test_a_run_that_was_cut_off_in_a_validation_goes_on_from_the_one_before(task: Task, tmp_path: Path) -> None:
+    expected = build(task)
+    whole = run(task, expected, tmp_path / "whole.state")
+    answers = iter(accuracy for _, accuracy in whole.validations[:1])
+    with pytest.raises(StopIteration):
+        run(task, build(task), tmp_path / "cut.state", validate=lambda: next(answers))
+    steps, method = Steps(), build(task)
+    again = run(task, method, tmp_path / "cut.state", watcher=steps)
+    assert (steps.done, again.resumed) == ([3, 4, 5, 6], 1)
+    assert state_digest(method) == state_digest(expected)
+    assert again.validations == whole.validations
+
+
+def test_the_state_of_another_learning_rate_is_not_continued(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(task, build(task), tmp_path / "cut.state", watcher=Steps(interrupted_after=5))
+    assert run(task, build(task), tmp_path / "cut.state", budget=BUDGET.at(0.02)).resumed == 0
 
 
 def test_the_costs_of_a_run_that_was_cut_off_are_added_up(task: Task, tmp_path: Path) -> None:
     method = build(task)
     with pytest.raises(KeyboardInterrupt):
-        run(task, method, tmp_path / "cut.state", report=interrupt_at(5))
+        run(task, method, tmp_path / "cut.state", watcher=Steps(interrupted_after=5))
     kept = torch.load(tmp_path / "cut.state", weights_only=True)["trained"]
     assert kept["seconds"] > 0
     assert kept["clips"] == 4 * 2 * 10
@@ -135,76 +158,80 @@ def test_the_same_seed_gives_the_same_training_and_training_changes_the_method(t
 
 
 def test_training_learns(tmp_path: Path) -> None:
-    """Noisy patterns, and a sensor encoder that has never seen the validation classes."""
+    """Noisy patterns, and a sensor encoder that was never trained on the validation classes."""
     task = toy_task(toy_store(noise=0.8), episodes=200)
     method = build(task)
-    trained = run(task, method, tmp_path / "x.state", budget=BUDGET.model_copy(update={"steps": 40, "looks": 4}))
+    trained = run(task, method, tmp_path / "x.state", budget=BUDGET.model_copy(update={"steps": 24, "validations": 2}))
     assert trained.losses[-1][1]["loss cross_entropy"] < trained.losses[0][1]["loss cross_entropy"]
-    assert max(accuracy for _, accuracy in trained.trace) > 0.4
+    assert max(accuracy for _, accuracy in trained.validations) > 0.4
 
 
 class Scripted:
-    """A validation that says what it was told, and notes the state it was asked about."""
+    """A validation with scripted answers that notes the state it is asked about."""
 
     def __init__(self, method: FewShotMethod, answers: list[float]) -> None:
-        self.method, self.answers, self.seen = method, iter(answers), list[str]()
+        self.method, self.answers, self.states = method, iter(answers), list[str]()
 
     def __call__(self) -> float:
-        self.seen.append(state_digest(self.method))
+        self.states.append(state_digest(self.method))
         return next(self.answers)
 
 
 @pytest.mark.parametrize(
     ("answers", "best"), [([0.2, 0.5, 0.3], 1), ([0.5, 0.5, 0.5], 0), ([0.1, 0.2, 0.3], 2), ([0.0, 0.0, 0.0], 0)]
 )
-def test_the_best_look_is_kept_and_ties_go_to_the_earliest(
+def test_the_best_validation_is_kept_and_ties_go_to_the_earliest(
     task: Task, tmp_path: Path, answers: list[float], best: int
 ) -> None:
     method = build(task)
     validate = Scripted(method, answers)
     trained = run(task, method, tmp_path / "x.state", validate=validate)
-    assert trained.trace == [(2, answers[0]), (4, answers[1]), (6, answers[2])]
+    assert trained.validations == [(2, answers[0]), (4, answers[1]), (6, answers[2])]
     assert trained.best_step == 2 * (best + 1)
-    assert len(set(validate.seen)) == 3
-    assert state_digest(method) == validate.seen[best]
+    assert len(set(validate.states)) == 3
+    assert state_digest(method) == validate.states[best]
 
 
 def test_without_validation_the_last_state_is_kept(task: Task, tmp_path: Path) -> None:
-    trained = run(task, build(task), tmp_path / "x.state", regimen=PAPER_REGIMEN)
-    assert (trained.best_step, trained.trace) == (6, [])
+    trained = run(task, build(task), tmp_path / "x.state", protocol=PAPER)
+    assert (trained.best_step, trained.validations) == (6, [])
     assert [step for step, _ in trained.losses] == [2, 4, 6]
 
 
 def test_frozen_encoders_get_no_gradient_and_do_not_move(task: Task, tmp_path: Path) -> None:
-    method = build(task, tuned=False)
+    method = build(task, end_to_end=False)
     before = state_digest(method.encoders)
     run(task, method, tmp_path / "x.state", source=frozen_features(task, method.eval()))
     assert state_digest(method.encoders) == before
     assert all(parameter.grad is None for parameter in method.encoders.parameters())
-    other = build(task, tuned=False)
+    other = build(task, end_to_end=False)
     run(task, other, tmp_path / "y.state")  # from clips: slower, the same rule
     assert state_digest(other.encoders) == before
 
 
-def test_tuned_encoders_move(task: Task, tmp_path: Path) -> None:
+def test_encoders_trained_end_to_end_move(task: Task, tmp_path: Path) -> None:
     method = build(task)
     before = state_digest(method.encoders)
     run(task, method, tmp_path / "x.state")
     assert state_digest(method.encoders) != before
 
 
-def test_looks_are_evenly_spaced_and_include_the_last_step() -> None:
-    assert _looks(Budget(steps=75, looks=5)) == {15, 30, 45, 60, 75}
-    assert _looks(Budget(steps=7, looks=3)) == {3, 5, 7}
-    assert _looks(Budget(steps=2, looks=5)) == {1, 2}
+@pytest.mark.parametrize(
+    ("steps", "validations", "wanted"),
+    [(75, 5, {15, 30, 45, 60, 75}), (7, 3, {3, 5, 7}), (2, 5, {1, 2})],
+)
+def test_validations_are_evenly_spaced_and_include_the_last_step(
+    steps: int, validations: int, wanted: set[int]
+) -> None:
+    assert validation_steps(steps, validations) == wanted
 
 
 def test_the_gradient_is_cut_to_the_norm_of_the_budget_or_not_at_all(task: Task, tmp_path: Path) -> None:
     def first_move(clip: float) -> float:
-        method = build(task, tuned=False)
+        method = build(task, end_to_end=False)
         before = {name: value.detach().clone() for name, value in method.named_parameters()}
         rate = {"optimiser": "sgd", "weight_decay": 0.0, "warmup": 0.0, "schedule": "constant", "learning_rate": 1.0}
-        budget = BUDGET.model_copy(update={**rate, "steps": 1, "looks": 1, "clip": clip})
+        budget = BUDGET.model_copy(update={**rate, "steps": 1, "validations": 1, "clip": clip})
         run(task, method, tmp_path / "x.state", budget=budget)
         moves = [(value.detach() - before[name]).flatten() for name, value in method.named_parameters()]
         return float(torch.cat(moves).norm())

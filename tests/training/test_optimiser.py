@@ -49,7 +49,7 @@ def test_one_factor_holds_for_every_milestone() -> None:
 
 
 def moved(gradients: list[float], **changes: Any) -> list[float]:
-    """Values of one parameter that starts at 1, after each step."""
+    """Values of one parameter that begins at 1, after each step."""
     content: dict[str, Any] = {"steps": 10, "warmup": 0, "schedule": "constant", "learning_rate": 0.1}
     budget = Budget(**content | changes)
     weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
@@ -70,7 +70,7 @@ def test_sgd_by_hand() -> None:
     assert moved([2.0], optimiser="sgd", weight_decay=0.5) == pytest.approx([0.75])
     # velocity 2, then 0.9 * 2 + 2 = 3.8
     assert moved([2.0, 2.0], **plain, momentum=0.9) == pytest.approx([0.8, 0.42])
-    # Nesterov looks ahead: 2 + 0.9 * 2 = 3.8
+    # Nesterov: 2 + 0.9 * 2 = 3.8
     assert moved([2.0], **plain, momentum=0.9, nesterov=True) == pytest.approx([0.62])
 
 
