@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.encoders.sizes import SIZES
+from harness.config.sizes import SIZES
 
 
 class Frozen(BaseModel):

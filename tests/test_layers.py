@@ -1,0 +1,114 @@
+"""Nothing flows back: each package imports from the layers below it alone, and what needs no torch loads none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from graphlib import CycleError
+
+import pytest
+
+from tests.layers import ROOT, imports, layers, module_graph, modules, package_graph, picture
+
+ALLOWED = {
+    "harness": (),  # its version
+    "api": (),
+    "runtime": ("harness",),
+    "records": ("runtime",),
+    "config": ("api", "runtime"),
+    "data": ("api", "config", "runtime"),
+    "encoders": ("api", "config", "runtime"),
+    "plugins": ("api", "encoders"),
+    "evaluation": ("api", "config", "data", "records", "runtime"),
+    "training": ("api", "config", "data", "encoders", "evaluation", "records", "runtime"),
+    "benchmark": ("api", "config", "data", "encoders", "evaluation", "records", "runtime", "training"),
+    "report": ("config", "data", "records", "runtime"),
+    "cli": (
+        "harness", "benchmark", "config", "data", "encoders", "evaluation", "records", "report", "runtime", "training",
+    ),
+}  # fmt: skip
+"""What each package may import. Training scores validation episodes, so evaluation lies below it."""
+PLUGINS = sorted((*modules("baselines"), *modules("methods")))
+EXCEPTIONS = {
+    "baselines.videomae": ("methods.mu_mae",),  # VideoMAE's pre-training is Mu-MAE's without sensors
+    "methods.mu_mae.heads": ("baselines",),  # Mu-MAE calls its classifier model-agnostic: any head of the table
+}
+"""Plugins that build on others, and on which."""
+NO_TORCH = (
+    "harness.config",
+    "harness.data",
+    "harness.evaluation.external",
+    "harness.evaluation.predictions_file",
+    "harness.records",
+    "harness.report",
+)
+TENSORS = (
+    "harness.config.plugins.registry",  # loads methods
+    "harness.data.task.clip_source",  # where stored clips become tensors
+    "harness.data.task.augmentation",
+)
+"""Modules below ``NO_TORCH`` that work with tensors."""
+
+
+def below(names: frozenset[str], packages: tuple[str, ...]) -> set[str]:
+    return {name for name in names if f"{name}.".startswith(tuple(f"{package}." for package in packages))}
+
+
+def test_the_packages_are_in_layers() -> None:
+    graph = package_graph()
+    sys.stdout.write(f"\n{picture(graph)}\n")  # pytest -s shows it
+    height = {package: number for number, layer in enumerate(layers(graph)) for package in layer}
+    assert all(height[package] > height[other] for package, others in graph.items() for other in others)
+
+
+def test_each_package_imports_what_it_may_and_nothing_is_allowed_in_vain() -> None:
+    assert {package: set(others) for package, others in package_graph().items()} == {
+        package: set(others) for package, others in ALLOWED.items()
+    }
+
+
+def test_no_modules_import_each_other() -> None:
+    assert layers(module_graph("harness", "methods", "baselines"))
+
+
+def test_a_cycle_is_found() -> None:
+    with pytest.raises(CycleError):
+        layers({"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"})})
+
+
+def test_the_contract_imports_nothing_of_ours() -> None:
+    assert imports("harness.api") == frozenset()
+
+
+def test_nothing_in_the_harness_imports_tests_or_a_plugin() -> None:
+    for module in modules("harness"):
+        assert not [name for name in imports(module) if not name.startswith("harness")], module
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_plugins_import_the_contract_and_encoders_only(plugin: str) -> None:
+    own = plugin if "." not in plugin else plugin.rpartition(".")[0]
+    allowed = ("harness.api", "harness.encoders", own, *EXCEPTIONS.get(plugin, ()))
+    assert imports(plugin) - below(imports(plugin), allowed) == set()
+
+
+def test_every_exception_is_used() -> None:
+    for plugin, packages in EXCEPTIONS.items():
+        for package in packages:
+            assert below(imports(plugin), (package,)), f"{plugin}: {package}"
+
+
+def test_settings_data_records_and_reports_need_no_torch() -> None:
+    wanted = [name for package in NO_TORCH for name in modules(package) if name not in TENSORS]
+    known = {"harness.data.prepare", "harness.data.episodes.suites", "harness.report.statistics", "harness.records"}
+    assert known <= set(wanted)
+    code = f"""
+import importlib, sys
+for name in {wanted!r}:
+    importlib.import_module(name)
+    heavy = {{"torch", "timm", "decord", "av", "matplotlib"}} & set(sys.modules)
+    if heavy:
+        sys.exit(f"{{name}} imports {{heavy}}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
