@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.records import RecordFolder, SkippedRecord
 from harness.report import read_report
 from harness.report.results.report import StudySuite
 from tests.helpers.small_runs import (
@@ -82,6 +84,17 @@ def test_gaps_say_why_there_is_no_row(tmp_path: Path) -> None:
     assert results.row("can", "sensors") is None
     assert results.row("can", "video") is not None
     assert set(results.labels) == {"half", "can", "late"}
+
+
+def test_a_gap_is_told_once_for_all_its_seeds(tmp_path: Path) -> None:
+    add_seeds(tmp_path, "half", HALF)
+    common: dict[str, Any] = {"method": "can", "modalities": ("sensors",), "training": "frozen"}
+    names = ("can-s0", "can-s1")
+    for name in names:
+        record = common | {"id": name, "volatile": {}, "reason": "needs a map"}
+        RecordFolder(tmp_path).write(SkippedRecord.model_validate(record))
+    add_skipped(tmp_path, "can", "needs a map", trainings=names)
+    assert study_suite(tmp_path).gaps == {("can", "sensors"): "needs a map"}
 
 
 def test_labels_are_ordered_by_accuracy_on_both_modalities(tmp_path: Path) -> None:
