@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup, TransformerSpec
-from harness.data.task.clip_source import ClipSource
+from harness.config.budgets import PretrainingBudget
+from harness.data.task.clip_source import ClipSource, LoadedClips
 from harness.data.task.task import Task
+from harness.runtime.progress import Silent, Watcher
 from harness.runtime.seeding import seeded
 from harness.training.initialisation import clip_shape
+from harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, pretrain
+from harness.training.workspace import TrainingContext
 from methods.mu_mae.pretraining import MaskedAutoencoding
+from tests.helpers.toys import CPU
 
 SAMPLES = 16  # of a sensor, in the toy settings
+BOTH = ("video", "sensors")
+BUDGET = PretrainingBudget(epochs=2, batch=24, learning_rate=0.05, checkpoints=3)  # six steps with 72 clips
+Log = Callable[[int, dict[str, float]], None]
 
 
 class Guessing(Pretraining):
@@ -64,3 +75,51 @@ def autoencoding(task: Task, *modalities: str) -> Pretraining:
 def source_of(task: Task, *modalities: str) -> ClipSource:
     """All clips of a task."""
     return ClipSource(task.store, task.settings.input, modalities)
+
+
+class Recording(ClipSource):
+    """Remembers what it was asked for, and may refuse."""
+
+    def __init__(self, task: Task, modalities: tuple[str, ...] = ("sensors",), fails_at: int = -1) -> None:
+        super().__init__(task.store, task.settings.input, modalities)
+        self.asked: list[tuple[np.ndarray, tuple[int, int] | None]] = []
+        self.fails_at = fails_at
+
+    def load(self, rows: np.ndarray, step: tuple[int, int] | None = None) -> LoadedClips:
+        if len(self.asked) == self.fails_at:
+            raise OSError("the disk is gone")
+        self.asked.append((rows, step))
+        return super().load(rows, step)
+
+
+class Steps(Silent):
+    """Notes the steps that are done; Ctrl-C after one of them."""
+
+    def __init__(self, interrupted_after: int = -1) -> None:
+        self.done: list[int] = []
+        self.interrupted_after = interrupted_after
+
+    def advance(self, done: int, total: int | None = None, note: str = "") -> None:
+        self.done.append(done)
+        if done == self.interrupted_after:
+            raise KeyboardInterrupt
+
+
+def pretrained(
+    task: Task,
+    network: Pretraining,
+    state: Path,
+    *,
+    budget: PretrainingBudget = BUDGET,
+    source: ClipSource | None = None,
+    rows: np.ndarray | None = None,
+    seed: int = 0,
+    watcher: Watcher | None = None,
+    title: str = "",
+    log: Log = lambda *_: None,
+) -> PretrainingProgress:
+    """Pre-train a network on clips of the base classes."""
+    source = source or source_of(task, *network.modalities)
+    clips = PretrainingClips(source, task.role_rows("base") if rows is None else rows)
+    context = TrainingContext(CPU, seed, state, title=title, watcher=watcher or Silent(), log=log)
+    return pretrain(network, budget, clips, context)

@@ -25,6 +25,7 @@ from harness.runtime.seeding import seeded
 from harness.training.episodic import validation_accuracy
 from harness.training.loop import Source, Trained, TrainingEpisodes, train, validation_steps
 from harness.training.workspace import TrainingContext
+from tests.helpers.pretrainings import Steps
 from tests.helpers.toys import CPU, toy_store, toy_task
 
 BUDGET = Budget(steps=6, validations=3, episodes_per_step=2, queries=1, learning_rate=0.01)
@@ -36,19 +37,6 @@ class Dropping(ProtoNet):
     def embed(self, encoded: Features) -> Features:
         vectors = super().embed(encoded)["vector"]
         return {"vector": torch.nn.functional.dropout(vectors, 0.3, self.training)}
-
-
-class Steps(Silent):
-    """Notes the steps that are done; Ctrl-C after one of them."""
-
-    def __init__(self, interrupted_after: int = -1) -> None:
-        self.done: list[int] = []
-        self.interrupted_after = interrupted_after
-
-    def advance(self, done: int, total: int | None = None, note: str = "") -> None:
-        self.done.append(done)
-        if done == self.interrupted_after:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
