@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,14 +13,13 @@ import pytest
 
 from harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
 from harness.evaluation.external import recorded_suite
+from harness.evaluation.metrics import evaluation_digest
 from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
 from harness.report import read_report
-from harness.report.tables import SuiteTable
+from harness.report.results.rankings import Row
 from harness.runtime.errors import HarnessError
-from harness.evaluation.metrics import evaluation_digest
-from tests.helpers.retold import retell
 from tests.helpers.scored_runs import EPISODES, csv, lines, make_run, oneshot, refused, right, said
-from tests.helpers.small_runs import DATA, add, answers, table
+from tests.helpers.small_runs import DATA, add, answers, rewrite, study_suite
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,9 +29,9 @@ def run(tmp_path: Path) -> Path:
     return make_run(tmp_path / "run")
 
 
-def of(run: Path, label: str) -> Any:
-    (row,) = [row for row in table(run).rows if row.label == label]
-    return row
+def external(run: Path) -> list[Row]:
+    """Rows made elsewhere."""
+    return list(read_report(run).external["test"].rows)
 
 
 RECORD = ("--name", "Our method", "--modalities", "both", "--source", "arXiv 2601.00001", "--record")
@@ -41,13 +39,12 @@ RECORD = ("--name", "Our method", "--modalities", "both", "--source", "arXiv 260
 
 def test_the_harness_s_own_predictions_score_the_same(run: Path) -> None:
     records = RecordFolder(run / "records")
-    (own,) = [record for record in records.all(EvaluationRecord) if record.id.endswith("s0.test")]
+    own = records.all(EvaluationRecord)[0]
     text = said(oneshot("score", run / "records" / "predictions" / own.predictions, "--in", run))
-    assert f"accuracy {100 * own.accuracy:.0f} [" in text
+    assert f"Accuracy {100 * own.accuracy:.0f} [" in text
     assert f"{EPISODES} of {EPISODES} episodes" in text
     assert "new performances" in text
     assert "new subjects" in text
-    assert "not recorded" not in text
     assert len(records.all(EvaluationRecord)) == 3, "nothing is kept without --record"
 
 
@@ -56,22 +53,20 @@ def test_a_recorded_row_stands_apart_with_all_of_its_intervals(run: Path, tmp_pa
     for seed in range(2):
         path = csv(tmp_path, lines(right(0.9, 20 + seed)))
         said(oneshot("score", path, "--in", run, *RECORD, "--seed", seed, "--note", "trained on Kinetics"))
-    suite: SuiteTable = table(run)
-    (section,) = [section for section in suite.sections if section.heading.startswith("External")]
-    (row,) = section.rows
-    assert "not ranked" in section.heading
-    assert section.digest is None
-    assert row.name == "Our method, both, external"
+    (row,) = external(run)
+    assert row.name == "Our method, both"
     assert row.rank is None
-    assert [training.seed for training in row.trainings] == [0, 1]
+    assert row.measured.seeds == (0, 1)
     assert row.interval.mean == np.mean(
         [(right(0.9, 20 + seed) == answers([1.0] * EPISODES)).mean() for seed in range(2)]
     )
-    assert row.inference.open
-    assert row.metrics.groups["subject"]
+    assert row.measured.inference.analysis is not None
+    assert row.measured.inference.analysis.headline().available
+    assert row.measured.metrics.groups["subject"]
     assert any("arXiv 2601.00001" in note and "Kinetics" in note for note in row.notes)
-    assert len(suite.sections[0].ranked) == 1, "the ranked rows are as they were"
-    for training in row.trainings:
+    (ranked,) = study_suite(run).rankings["video"].ranked
+    assert ranked.label == "good", "the ranked rows are as they were"
+    for training in row.measured.trainings:
         found = records.read(EvaluationRecord, f"{training.id}.test")
         assert found.external == "arXiv 2601.00001"
         assert training.data == DATA
@@ -80,7 +75,7 @@ def test_a_recorded_row_stands_apart_with_all_of_its_intervals(run: Path, tmp_pa
     assert "Not used, since the other lacks them: seeds 2 of B." in text
 
 
-def test_what_was_looked_at_is_logged_and_not_replaced(run: Path, tmp_path: Path) -> None:
+def test_every_test_access_is_logged_and_no_record_replaced(run: Path, tmp_path: Path) -> None:
     path = csv(tmp_path, lines(right(0.9, 20)))
     log = run / "records" / "test_access.jsonl"
     before = len(log.read_text().splitlines())
@@ -89,13 +84,15 @@ def test_what_was_looked_at_is_logged_and_not_replaced(run: Path, tmp_path: Path
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(entries) == before + 2
     assert entries[-1]["suite_digest"] == "f" * 64
-    assert table(run).looks == before + 2
+    accesses = read_report(run).accesses
+    assert accesses is not None
+    assert accesses.count["f" * 64] == before + 2
     content = {path: path.read_bytes() for path in (run / "records").rglob("*") if path.is_file()}
     assert "has a record for seed 0" in refused(oneshot("score", path, "--in", run, *RECORD))
     assert content == {path: path.read_bytes() for path in (run / "records").rglob("*") if path.is_file()}
 
 
-def test_refused_predictions_are_no_look(run: Path, tmp_path: Path) -> None:
+def test_refused_predictions_are_no_test_access(run: Path, tmp_path: Path) -> None:
     log = run / "records" / "test_access.jsonl"
     before = log.read_text()
     refused(oneshot("score", csv(tmp_path, lines(right(0.9, 20))[:-1]), "--in", run))
@@ -104,6 +101,8 @@ def test_refused_predictions_are_no_look(run: Path, tmp_path: Path) -> None:
 
 def test_a_run_without_recorded_episodes(tmp_path: Path) -> None:
     add(tmp_path, "good", 0, right(0.8, 0))
+    for file in (tmp_path / "suite").iterdir():
+        file.unlink()
     text = refused(oneshot("score", csv(tmp_path, lines(right(0.9, 20))), "--in", tmp_path))
     assert "no suite is recorded here" in text
     assert "oneshot run" in text
@@ -116,10 +115,10 @@ def test_partial_predictions_are_incomplete_and_unranked(run: Path, tmp_path: Pa
     assert "say --partial" in refused(oneshot("score", path, "--in", run))
     text = said(oneshot("score", path, "--in", run, "--partial", *RECORD))
     assert "29 of 40 episodes" in text
-    assert "Left out, since answered in part: 1 episode." in text
-    row = of(run, "Our method")
-    assert (row.scored, row.rank) == (29, None)
-    assert any(note.startswith("incomplete 29 of 40: no predictions") for note in row.notes)
+    assert "Left out, since only some queries have a prediction: 1 episode." in text
+    (row,) = external(run)
+    assert (row.measured.episodes, row.rank) == (29, None)
+    assert any(note.startswith("29 of 40 episodes scored: no predictions") for note in row.notes)
     few = csv(tmp_path, lines(right(0.9, 20))[:4])
     assert "1 of 40 episodes are answered in full" in refused(oneshot("score", few, "--in", run, "--partial"))
 
@@ -127,17 +126,17 @@ def test_partial_predictions_are_incomplete_and_unranked(run: Path, tmp_path: Pa
 def test_a_transductive_method_says_so(run: Path, tmp_path: Path) -> None:
     path = csv(tmp_path, lines(right(0.9, 20)))
     said(oneshot("score", path, "--in", run, *RECORD, "--transductive"))
-    row = of(run, "Our method")
-    assert not row.inference.inductive
+    (row,) = external(run)
+    assert not row.measured.inference.inductive
     assert any(note.startswith("transductive") for note in row.notes)
     said(oneshot("score", path, "--in", run, *RECORD))
-    assert len([row for row in table(run).rows if row.training.method == "Our method"]) == 2
+    assert len(external(run)) == 2
 
 
 def test_an_external_row_called_random_guards_nothing(run: Path, tmp_path: Path) -> None:
     path = csv(tmp_path, lines(right(1.0, 20)))
     said(oneshot("score", path, "--in", run, *RECORD[2:], "--name", "random"))
-    assert table(run).guards == ()
+    assert not any(read_report(run).guards.values())
 
 
 def exportable(folder: Path, count: int = 30) -> None:
@@ -178,8 +177,8 @@ def exportable(folder: Path, count: int = 30) -> None:
             episodes_digest=digest,
         )
     )
-    add(folder, "good", 0, answers([1.0] * 4))
-    retell(folder, EvaluationRecord, evaluation_digest=tested)
+    add(folder, "good", 0, answers([1.0] * 4), suite="val")  # says what the recordings are
+    rewrite(folder, EvaluationRecord, evaluation_digest=tested)
 
 
 def test_exported_episodes_are_those_that_are_scored(tmp_path: Path) -> None:
@@ -193,26 +192,26 @@ def test_exported_episodes_are_those_that_are_scored(tmp_path: Path) -> None:
     assert found[found["role"] == "support"].groupby("episode")["label"].agg(sorted).tolist() == [[0, 1, 2, 3, 4]] * 30
     mine = queries.rename(columns={"class_name": "predicted_class"})[["episode", "query", "predicted_class"]]
     mine.to_csv(tmp_path / "mine.csv", index=False)
-    assert "accuracy 100" in said(oneshot("score", tmp_path / "mine.csv", "--in", tmp_path))
+    assert "Accuracy 100" in said(oneshot("score", tmp_path / "mine.csv", "--in", tmp_path))
 
 
 def test_an_export_of_other_clips_is_refused(tmp_path: Path) -> None:
     exportable(tmp_path)
-    retell(tmp_path, TrainingRecord, data=DATA | {"split": "mmact", "layout": "mmact"})
+    rewrite(tmp_path, TrainingRecord, data=DATA | {"split": "mmact", "layout": "mmact"})
     text = refused(oneshot("episodes", "export", "test", "--in", tmp_path, "--out", tmp_path / "episodes.csv"))
     assert "but the run had" in text
     assert "--data" in text
     assert not (tmp_path / "episodes.csv").exists()
 
 
-def test_several_suites_of_one_name_are_told_by_their_record(run: Path) -> None:
+def test_several_suites_of_one_name_are_named_by_their_records(run: Path) -> None:
     records = RecordFolder(run / "records")
     (suite,) = records.all(SuiteRecord)
     identity = SuiteRecord.identity("test", "9" * 64)
     records.write(suite.model_copy(update={"id": identity, "evaluation_digest": "9" * 64}))
-    with pytest.raises(HarnessError, match="Name one of: test-99999999, test-bbbbbbbb"):
+    with pytest.raises(HarnessError, match=f"Name one of: test-99999999, {suite.id}"):
         recorded_suite(records, "test")
-    assert recorded_suite(records, "test-bbbbbbbb")[0].evaluation_digest == "b" * 64
+    assert recorded_suite(records, suite.id)[0].evaluation_digest == suite.evaluation_digest
 
 
 def test_needs_no_torch(run: Path, tmp_path: Path) -> None:
@@ -227,15 +226,3 @@ except SystemExit as done:
 assert not {"torch", "timm", "decord", "av", "matplotlib"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code, str(path), str(run)], cwd=ROOT, check=True, capture_output=True)
-
-
-def test_reports_are_made_of_external_rows_too(run: Path, tmp_path: Path) -> None:
-    from harness.report.csv_files import csv_files
-    from harness.report.latex import latex
-    from harness.report.markdown import markdown
-
-    said(oneshot("score", csv(tmp_path, lines(right(0.9, 20))), "--in", run, *RECORD))
-    report = read_report(run)
-    for text in (markdown(report), latex(report), csv_files(report)["rows.csv"]):
-        assert "Our method" in text
-        assert "External: scored from predictions made outside the harness" in text
