@@ -46,8 +46,8 @@ def right(mean: float, seed: int) -> np.ndarray:
 
 def lines(predicted: np.ndarray, column: str = "predicted", names: np.ndarray | None = None) -> list[str]:
     """Of a CSV, the header first."""
-    given = predicted if names is None else names
-    cells = [f"{episode},{query},{given[episode, query]}" for episode, query in np.ndindex(predicted.shape)]
+    shown = predicted if names is None else names
+    cells = [f"{episode},{query},{shown[episode, query]}" for episode, query in np.ndindex(predicted.shape)]
     return [f"episode,query,{column}", *cells]
 
 

@@ -122,7 +122,7 @@ def test_the_forest_shows_the_reference_minus_every_row_in_its_place(tmp_path: P
     # reference minus worst: as the pair has it. best minus reference: turned.
     assert minus("-10 [-14, -6] · p < 0.001") in written
     assert "+20 [+16, +24] · p < 0.001" in written
-    assert [(look, x) for look, x, _ in circles(root)] == [
+    assert [(style, x) for style, x, _ in circles(root)] == [
         ("one-mark", pytest.approx(scale(-0.1), abs=0.06)),
         ("one-mark", pytest.approx(scale(0.2), abs=0.06)),
     ]
@@ -142,7 +142,7 @@ def test_the_forest_shows_the_reference_minus_every_row_in_its_place(tmp_path: P
 def test_what_does_not_differ_significantly_is_hollow(tmp_path: Path) -> None:
     figure = forest(compared(tmp_path, first=apart(0.01, 0.02)))
     assert figure is not None
-    assert [look for look, *_ in circles(drawn(figure.panels[0]))] == ["one hollow", "one-mark"]
+    assert [style for style, *_ in circles(drawn(figure.panels[0]))] == ["one hollow", "one-mark"]
 
 
 def test_the_forest_bears_intervals_that_are_not_available(tmp_path: Path) -> None:
@@ -245,8 +245,8 @@ def test_cost_fills_the_rows_that_nothing_cheaper_beats(tmp_path: Path) -> None:
     figure = cost(study_suite(tmp_path))
     assert figure is not None
     (panel,) = figure.panels  # operations are not recorded
-    hollow = [x for look, x, y in circles(drawn(panel)) if y > 20 and look == "one hollow"]
-    half, better = sorted(x for look, x, y in circles(drawn(panel)) if y > 20 and look == "one-mark")
+    hollow = [x for style, x, y in circles(drawn(panel)) if y > 20 and style == "one hollow"]
+    half, better = sorted(x for style, x, y in circles(drawn(panel)) if y > 20 and style == "one-mark")
     assert len(hollow) == 1
     assert hollow[0] - better == pytest.approx(better - half, abs=0.2)  # two decades each
     assert "half, video (1.0k" in panel.description
@@ -322,9 +322,9 @@ def test_ablations_show_what_is_missing_and_what_is_gained(tmp_path: Path) -> No
         *("without video", minus("-30.0")),
         *("without gyro", "+2.0"),
     ]
-    looks = [(look, x) for look, x, _ in circles(drawn(panel))]
-    assert [look for look, _ in looks] == ["one hollow", "one-mark"] * 2
-    assert looks[1][1] < looks[0][1] == looks[2][1] < looks[3][1]
+    styles = [(style, x) for style, x, _ in circles(drawn(panel))]
+    assert [style for style, _ in styles] == ["one hollow", "one-mark"] * 2
+    assert styles[1][1] < styles[0][1] == styles[2][1] < styles[3][1]
     assert figure.cells[0] == ("half, both", "video", "100", "70.0", "40.0", minus("-30.0"))
     assert any("First 100 episodes" in note for note in figure.notes)
 

@@ -168,7 +168,7 @@ def test_a_suite_in_a_sentence(rich_report: Report) -> None:
     assert suite_sentence(cross).endswith("show different subjects.")
 
 
-def test_test_accesses_are_told_as_logged(tmp_path: Path) -> None:
+def test_test_accesses_are_reported_as_logged(tmp_path: Path) -> None:
     add_seeds(tmp_path, "half", HALF)
     report = read_report(tmp_path)
     (suite,) = report.suites

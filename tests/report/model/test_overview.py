@@ -73,7 +73,7 @@ def test_nothing_is_said_of_mmact_without_its_recordings(tmp_path: Path, data: d
     assert ("Anything about MMAct" in text) is limited
 
 
-def test_generated_data_and_failed_checks_are_told_of_each_folder(tmp_path: Path) -> None:
+def test_generated_data_and_failed_checks_are_shown_for_each_folder(tmp_path: Path) -> None:
     add_control(tmp_path, [1.0, 0.5] * 40, data=GENERATED)
     text = overview_markdown(overview({"one": read_report(tmp_path)}, None))
     assert text.index("## one") < text.index("CHECK FAILED") < text.index("nothing here is about MMAct")

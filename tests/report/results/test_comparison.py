@@ -178,7 +178,7 @@ def test_a_table_that_one_side_lacks_is_one_condition(own: Path) -> None:
     assert found.unplanned == []
 
 
-def test_versions_of_one_method_are_told_apart_by_their_source(own: Path) -> None:
+def test_versions_of_one_method_are_distinguished_by_their_source(own: Path) -> None:
     for digest, mean in (("1" * 64, 0.5), ("2" * 64, 0.9)):
         add_seeds(own, "mine", three_seeds(mean, 30, EPISODES), method_source=digest)
     found = compared(own, "mine (source 2", "mine (source 1")

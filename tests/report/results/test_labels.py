@@ -1,4 +1,4 @@
-"""Labels of rows: the method, and what tells it from other rows of the same method."""
+"""Labels of rows: the method, and what distinguishes it from other rows of the same method."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_row_that_is_the_only_one_of_its_method_is_named_by_it(tmp_path: Path)
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_rows_of_one_method_are_told_apart_by_what_differs(
+def test_rows_of_one_method_are_distinguished_by_what_differs(
     tmp_path: Path, one: dict[str, Any], other: dict[str, Any], expected: list[str]
 ) -> None:
     for changes in (one, other):
@@ -75,8 +75,8 @@ def test_rows_of_one_method_are_told_apart_by_what_differs(
     assert sorted(names(tmp_path, "initialisation")) == expected
 
 
-def test_only_the_conditions_may_tell_two_rows_apart(tmp_path: Path) -> None:
-    """A folder that was run twice with other settings has two rows of one name; their digests tell them apart."""
+def test_only_the_conditions_may_distinguish_two_rows(tmp_path: Path) -> None:
+    """A folder that was run twice with other settings has two rows of one name; their digests distinguish them."""
     for steps in (5, 9):
         add_seeds(tmp_path, "trx", HALF, conditions=CONDITIONS | {"budget": {"steps": steps}})
     found = study_suite(tmp_path)
@@ -85,21 +85,21 @@ def test_only_the_conditions_may_tell_two_rows_apart(tmp_path: Path) -> None:
     assert len(labels) == 2
 
 
-def test_controls_with_other_input_are_told_apart(tmp_path: Path) -> None:
+def test_controls_with_other_input_are_distinguished(tmp_path: Path) -> None:
     for frames in (4, 8):
         add_control(tmp_path, [1.0, 0.5], "nearest", conditions={"input": {"frames": frames}})
     assert len(set(names(tmp_path))) == 2
 
 
 def test_labels_are_unique_in_a_study_and_suite(tmp_path: Path) -> None:
-    for place, start in enumerate(("scratch", "prolonged", "mu_mae", "videomae")):
+    for place, initialisation in enumerate(("scratch", "prolonged", "mu_mae", "videomae")):
         for modalities in (("video",), BOTH):
             add_seeds(
                 tmp_path,
                 "trx",
                 BETTER if place else HALF,
                 study="initialisation",
-                initialisation=start,
+                initialisation=initialisation,
                 encoder="transformer",
                 modalities=modalities,
             )

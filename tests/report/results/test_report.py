@@ -86,7 +86,7 @@ def test_gaps_say_why_there_is_no_row(tmp_path: Path) -> None:
     assert set(results.labels) == {"half", "can", "late"}
 
 
-def test_a_gap_is_told_once_for_all_its_seeds(tmp_path: Path) -> None:
+def test_a_gap_is_shown_once_for_all_its_seeds(tmp_path: Path) -> None:
     add_seeds(tmp_path, "half", HALF)
     common: dict[str, Any] = {"method": "can", "modalities": ("sensors",), "training": "frozen"}
     names = ("can-s0", "can-s1")

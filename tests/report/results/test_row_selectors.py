@@ -90,7 +90,7 @@ def test_a_study_can_be_named(folder: Path) -> None:
         chosen(folder, "good", "only", study="frozn")
 
 
-def test_a_suite_that_only_one_side_has_is_told(folder: Path) -> None:
+def test_a_suite_that_only_one_side_has_is_named(folder: Path) -> None:
     found = chosen(folder, "good", "only")
     assert [a.suite.name for a, _ in found.pairs] == ["test"]
     assert found.left_out == ("only A has suite test-cross-subject",)

@@ -202,9 +202,9 @@ def test_cells_have_keys_to_be_sorted_by(text: str) -> None:
 
 @pytest.mark.parametrize("data", [None, GENERATED], ids=["real", "generated"])
 def test_warnings_come_first_and_failed_checks_are_loud(tmp_path: Path, data: dict[str, object] | None) -> None:
-    given: dict[str, Any] = {} if data is None else {"data": data | {"complete": False, "clips_usable": 25}}
-    add_seeds(tmp_path, "half", [[0.5, 1.0] * 40] * 3, **given)
-    add_control(tmp_path, [1.0, 1.0, 1.0, 0.5] * 20, **given)
+    changes: dict[str, Any] = {} if data is None else {"data": data | {"complete": False, "clips_usable": 25}}
+    add_seeds(tmp_path, "half", [[0.5, 1.0] * 40] * 3, **changes)
+    add_control(tmp_path, [1.0, 1.0, 1.0, 0.5] * 20, **changes)
     head = page_of(tmp_path).partition("<main>")[0]
     assert '<p class="alarm"><strong>test: CHECK FAILED' in head
     assert ("Generated data" in head) is (data is not None)
@@ -335,9 +335,9 @@ document.body.textContent = JSON.stringify([before, first, header.getAttribute("
         check=True,
     )
     body = re.sub(r"<[^>]*>", "", done.stdout[done.stdout.index("<body>") :]).strip()
-    before, first, second, after, opened = json.loads(body)
+    before, first, second, after, unfolded = json.loads(body)
     assert (first, second) == ("descending", "ascending")
     assert sorted(before) == sorted(after)
     assert after[-1] == "random", "without a figure: last in any order"
     assert before != after
-    assert opened, "what an address asks for is unfolded"
+    assert unfolded, "what an address asks for is unfolded"

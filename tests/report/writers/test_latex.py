@@ -92,7 +92,7 @@ def widths(text: str) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("text", "expected"),
     [
         ("a_b & c", r"a\_b \& c"),
         ("50 %", r"50~\%"),
@@ -107,9 +107,9 @@ def widths(text: str) -> set[int]:
         ("\x00\x1b", ""),
     ],
 )
-def test_text_stands_for_itself(given: str, wanted: str) -> None:
-    assert escape(given) == wanted
-    assert escape(given).isascii()
+def test_text_stands_for_itself(text: str, expected: str) -> None:
+    assert escape(text) == expected
+    assert escape(text).isascii()
 
 
 def test_long_words_can_break() -> None:
@@ -150,7 +150,7 @@ def test_captions_say_question_suite_and_what_intervals_speak_for(folder: Path) 
     assert "No interval speaks for other classes." in captions[0]
 
 
-def test_generated_data_is_told_in_every_table(tmp_path: Path) -> None:
+def test_generated_data_is_named_in_every_table(tmp_path: Path) -> None:
     for place, name in enumerate(("one", "two")):
         add_seeds(tmp_path, name, three_seeds(0.5, 10 * place, EPISODES), data=GENERATED)
     text = latex(read_report(tmp_path))

@@ -71,15 +71,15 @@ def test_names_end_no_cell_and_no_emphasis(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("text", "expected"),
     [
         ("a|b<c", "a\\|b\\<c"),
         ("*x* `y` \\", "\\*x\\* \\`y\\` \\\\"),
         ("two\nlines", "two lines"),
     ],
 )
-def test_text_stands_for_itself(given: str, wanted: str) -> None:
-    assert escape(given) == wanted
+def test_text_stands_for_itself(text: str, expected: str) -> None:
+    assert escape(text) == expected
 
 
 def test_code_is_what_stands_between_backticks() -> None:

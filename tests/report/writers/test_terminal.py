@@ -63,14 +63,14 @@ def test_the_title_has_data_preset_and_date(main_only: Results) -> None:
     assert printed(main_only)[0] == "UTD-MHAD, preset quick, 2026-01-01"
 
 
-def test_further_studies_and_external_rows_are_told(rich_report: Report) -> None:
+def test_all_studies_and_external_rows_are_shown(rich_report: Report) -> None:
     lines = printed(rich_report)
     for study in rich_report.studies:
         assert any(line.startswith(f"{study.name}: ") for line in lines)
     assert "Ours, both on test: made elsewhere, 68.8%" in lines
 
 
-def test_generated_data_and_failed_checks_are_told_before_figures(tmp_path: Path) -> None:
+def test_generated_data_and_failed_checks_are_shown_before_figures(tmp_path: Path) -> None:
     add_control(tmp_path, [1.0, 0.5] * 40, data=GENERATED)
     text = "\n".join(printed(read_report(tmp_path)))
     assert text.index("test: CHECK FAILED") < text.index("nothing here is about MMAct") < text.index("method ")
