@@ -1,4 +1,4 @@
-"""The picture of what is hidden and restored: what it shows, that it is always the same, and that it stays small."""
+"""The picture of masked and reconstructed clips: what it shows, that it is always the same, and that it stays small."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harness.api import Clips, Pretraining, Restored
+from harness.api import Clips, Pretraining, Reconstruction
 from harness.data.task.task import Task
-from harness.training import reconstruction as restoration
-from harness.training.reconstruction import draw_restoration
+from harness.training import reconstruction
+from harness.training.reconstruction import draw_reconstruction
 from tests.helpers.pretrainings import Guessing, autoencoding, source_of
 from tests.helpers.toys import CPU, toy_task
 
@@ -28,13 +28,13 @@ def task() -> Task:
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The figures that are drawn."""
     found: list[Any] = []
-    write = restoration._write
+    write = reconstruction._write
 
     def noted(figure: Any, out: Path) -> None:
         found.append(figure)
         write(figure, out)
 
-    monkeypatch.setattr(restoration, "_write", noted)
+    monkeypatch.setattr(reconstruction, "_write", noted)
     return found
 
 
@@ -43,7 +43,7 @@ def draw(
 ) -> bytes:
     source = source_of(task, *network.modalities)
     rows = task.role_rows("base") if rows is None else rows
-    draw_restoration(network, source, rows, out, device=CPU, seed=seed, title=f"mu_mae, seed {seed}", **more)
+    draw_reconstruction(network, source, rows, out, device=CPU, seed=seed, title=f"mu_mae, seed {seed}", **more)
     return out.read_bytes()
 
 
@@ -62,12 +62,12 @@ def test_three_clips_with_all_their_modalities(
         assert image.width > 1000
     (figure,) = figures
     lines = [label for label in (axes.get_ylabel() for axes in figure.axes) if label]
-    of_video = ["as recorded", "what the\nnetwork sees", "restored"] * ("video" in modalities)
+    of_video = ["as recorded", "masked", "reconstructed"] * ("video" in modalities)
     assert lines == of_video + ["acc", "gyro"] * ("sensors" in modalities)
     assert len(figure.axes) == 3 * len(lines)
     shares = {"video": "75 % of the video", "sensors": "50 % of the sensors"}
-    hidden = ", ".join(shares[modality] for modality in modalities)
-    assert words(figure)[0] == f"mu_mae, seed 0: hidden and restored ({hidden})"
+    masked = ", ".join(shares[modality] for modality in modalities)
+    assert words(figure)[0] == f"mu_mae, seed 0: masked and reconstructed ({masked})"
     names = task.store.clips["clip"].iloc[task.role_rows("base")[[0, 24, 48]]]
     assert [word for word in words(figure) if "subject" in word] == list(names), "spread over the rows"
 
@@ -81,51 +81,51 @@ def test_the_same_picture_every_time_and_another_for_another_seed(task: Task, tm
     assert not network.training
 
 
-def test_it_shows_what_the_network_restored_where_it_was_hidden(
+def test_it_shows_what_the_network_reconstructed_where_it_was_masked(
     task: Task, tmp_path: Path, figures: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = Guessing("acc")
-    seen: list[Restored] = []
-    restore = network.restore
+    noticed: list[Reconstruction] = []
+    reconstruct = network.reconstruct
 
-    def noted(*given: Any) -> dict[str, Restored]:
+    def noted(*given: Any) -> dict[str, Reconstruction]:
         assert not network.training
-        found = restore(*given)
-        seen.append(found["acc"])
+        found = reconstruct(*given)
+        noticed.append(found["acc"])
         return found
 
-    monkeypatch.setattr(network, "restore", noted)
+    monkeypatch.setattr(network, "reconstruct", noted)
     draw(network, task, tmp_path / "x.png")
     for clip, axes in enumerate(figures[0].axes):
-        original, masked, restored = (part[clip].numpy() for part in seen[0])
-        hidden = np.isnan(masked).any(axis=1)
-        shaded = np.zeros(len(hidden), bool)
+        original, masked_values, rebuilt = (part[clip].numpy() for part in noticed[0])
+        masked = np.isnan(masked_values).any(axis=1)
+        shaded = np.zeros(len(masked), bool)
         for patch in axes.patches:
             shaded[int(patch.get_x()) : int(patch.get_x() + patch.get_width())] = True
-        np.testing.assert_array_equal(shaded, hidden)
+        np.testing.assert_array_equal(shaded, masked)
         for axis in range(3):
             thick, thin = (line.get_ydata() for line in axes.lines[2 * axis : 2 * axis + 2])
             np.testing.assert_array_equal(thin, original[:, axis])
-            np.testing.assert_array_equal(thick[hidden], restored[hidden, axis])
+            np.testing.assert_array_equal(thick[masked], rebuilt[masked, axis])
             line = ~np.isnan(thick)
-            np.testing.assert_array_equal(thick[line], restored[line, axis])
+            np.testing.assert_array_equal(thick[line], rebuilt[line, axis])
 
 
-def test_hidden_pixels_are_grey_and_the_others_as_they_are(task: Task, tmp_path: Path, figures: list[Any]) -> None:
+def test_masked_pixels_are_grey_and_the_others_as_they_are(task: Task, tmp_path: Path, figures: list[Any]) -> None:
     network = autoencoding(task, "video")
     draw(network, task, tmp_path / "x.png")
     for first in range(0, 9, 3):
-        recorded, hidden, restored = (
+        recorded, masked, rebuilt = (
             np.stack([image.get_array() for image in axes.images]) for axes in figures[0].axes[first : first + 3]
         )
-        grey = (hidden == np.float32(restoration._HIDDEN)).all(axis=-1)
+        grey = (masked == np.float32(reconstruction._MASKED)).all(axis=-1)
         assert grey.mean() == 0.75
-        np.testing.assert_array_equal(hidden[~grey], recorded[~grey])
-        np.testing.assert_array_equal(restored[~grey], recorded[~grey])
-        assert not np.array_equal(restored[grey], recorded[grey])
+        np.testing.assert_array_equal(masked[~grey], recorded[~grey])
+        np.testing.assert_array_equal(rebuilt[~grey], recorded[~grey])
+        assert not np.array_equal(rebuilt[grey], recorded[grey])
 
 
-def test_of_neighbouring_clips_the_one_that_lacks_least_and_what_is_missing_is_said(
+def test_of_neighbouring_clips_the_most_complete_is_drawn_and_what_is_missing_is_said(
     task: Task, tmp_path: Path, figures: list[Any]
 ) -> None:
     store, rows = task.store, task.role_rows("base")
@@ -139,7 +139,7 @@ def test_of_neighbouring_clips_the_one_that_lacks_least_and_what_is_missing_is_s
     missing = [axes for axes in figures[1].axes if axes.texts]
     assert len(missing) == 3 * 4
     assert {axes.texts[0].get_text() for axes in missing} == {"not recorded"}
-    assert words(figures[1])[0].endswith("hidden and restored (50 % of the sensors)")
+    assert words(figures[1])[0].endswith("masked and reconstructed (50 % of the sensors)")
 
 
 def test_few_clips_and_a_note(task: Task, tmp_path: Path, figures: list[Any]) -> None:
@@ -152,12 +152,12 @@ def test_the_picture_is_small_even_of_noise(task: Task, tmp_path: Path) -> None:
     class Noise(Guessing):
         modalities = ("video", "sensors")
 
-        def restore(self, clips: Clips, draws: Tensor) -> dict[str, Restored]:
+        def reconstruct(self, clips: Clips, draws: Tensor) -> dict[str, Reconstruction]:
             random = torch.Generator().manual_seed(0)
-            video = Restored(*(torch.rand(3, 4, 3, 128, 128, generator=random) for _ in range(3)))
+            video = Reconstruction(*(torch.rand(3, 4, 3, 128, 128, generator=random) for _ in range(3)))
             return {
                 "video": video,
-                **{name: super(Noise, self).restore(clips, draws)["acc"] for name in ("acc", "gyro")},
+                **{name: super(Noise, self).reconstruct(clips, draws)["acc"] for name in ("acc", "gyro")},
             }
 
     assert len(draw(Noise(), task, tmp_path / "x.png")) < 400_000
