@@ -53,7 +53,10 @@ def rich_run(folder: Path, hostile: str = "", data: dict[str, Any] = DATA) -> Pa
 
 
 def _add_suite(records: Path, suite: str, hostile: str) -> None:
-    names: dict[str, Any] = {"classes": tuple(f"{name}{hostile}" for name in CLASSES), "cameras": (f"left{hostile}", "right")}
+    names: dict[str, Any] = {
+        "classes": tuple(f"{name}{hostile}" for name in CLASSES),
+        "cameras": (f"left{hostile}", "right"),
+    }
     add_suite(records, EPISODES, suite=suite, **names)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from harness.report import HELD, read_report, write_report
 from harness.report.charts import palette
@@ -302,6 +303,48 @@ def test_every_kind_of_block_is_drawn() -> None:
     assert {"class": "note"} in found.all("p")
 
 
+def acted(page: str, acts: str, folder: Path, fragment: str = "") -> Any:
+    """What a script says of a page in a browser: the content of its body, as JSON."""
+    place = folder / "page.html"
+    place.write_text(page.replace("</body>", f"<script>{acts}</script></body>"), "utf-8")
+    assert CHROMIUM is not None
+    done = subprocess.run(
+        [CHROMIUM, *BROWSER, f"--user-data-dir={folder / 'profile'}", "--dump-dom", place.as_uri() + fragment],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return json.loads(re.sub(r"<[^>]*>", "", done.stdout[done.stdout.index("<body>") :]).strip())
+
+
+def without_policy(page: str) -> str:
+    return re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no browser here")
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)], ids=["desktop", "phone"])
+def test_the_first_screen_holds_matrix_and_findings(text: str, tmp_path: Path, width: int, height: int) -> None:
+    """In a frame of that size: nothing is wider than the screen, and what a reader wants first is on it."""
+    frame = (
+        f'<iframe width="{width}" height="{height}" style="border:0" srcdoc="{escape(without_policy(text))}"></iframe>'
+    )
+    acts = """
+addEventListener("load", () => {
+  const inside = document.querySelector("iframe").contentDocument;
+  const end = (selector) => Math.ceil(inside.querySelector(selector).getBoundingClientRect().bottom);
+  document.body.textContent = JSON.stringify({
+    wide: inside.documentElement.scrollWidth, title: end("h1"), matrix: end(".matrix"), findings: end(".findings ul"),
+  });
+});
+"""
+    found = acted(f"<!doctype html><html><body>{frame}</body></html>", acts, tmp_path)
+    assert found["wide"] <= width
+    assert 0 < found["title"] < found["matrix"] <= height
+    assert found["findings"] <= height
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no browser here")
 def test_sorting_and_permalinks_in_a_browser(text: str, tmp_path: Path) -> None:
@@ -317,25 +360,8 @@ const after = names();
 const part = document.getElementById("row-methods-trx");
 document.body.textContent = JSON.stringify([before, first, header.getAttribute("aria-sort"), after, part.open]);
 """
-    free = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
-    place = tmp_path / "page.html"
-    place.write_text(free.replace("</body>", f"<script>{acts}</script></body>"), "utf-8")
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *BROWSER,
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--dump-dom",
-            f"{place.as_uri()}#row-methods-trx",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    body = re.sub(r"<[^>]*>", "", done.stdout[done.stdout.index("<body>") :]).strip()
-    before, first, second, after, unfolded = json.loads(body)
+    found = acted(without_policy(text), acts, tmp_path, "#row-methods-trx")
+    before, first, second, after, unfolded = found
     assert (first, second) == ("descending", "ascending")
     assert sorted(before) == sorted(after)
     assert after[-1] == "random", "without a figure: last in any order"
