@@ -44,7 +44,7 @@ def latent_of_all(
     """As :meth:`MultimodalEncoder.latent`, of all tokens; the decoders get the visible ones of them."""
     counts = {name: encoder.layout.count(name) for name in encoder.layout.modalities}
     tokens = torch.cat([encoder.embed(name, pieces[name]) for name in counts], dim=1)
-    latent = encoder.norm(encoder.attend(tokens, encoder.seen(clips, counts))).split(list(counts.values()), dim=1)
+    latent = encoder.norm(encoder.attend(tokens, encoder.presence(clips, counts))).split(list(counts.values()), dim=1)
     return torch.cat([chosen(part, splits[name].visible) for name, part in zip(counts, latent, strict=True)], dim=1)
 
 

@@ -16,10 +16,12 @@ ROOT = Path(__file__).parents[2]
 CODE = """
 import io, pathlib, sys
 from rich.console import Console
-from harness.report import print_report, write_report
+from harness.report import read_report, write_files
+from harness.report.writers.terminal import show
 records, out = map(pathlib.Path, sys.argv[1:])
-write_report(records, out)
-print_report(records, Console(file=io.StringIO()))
+report = read_report(records)
+write_files(report, records, out)
+show(report, Console(file=io.StringIO()))
 """
 
 

@@ -11,7 +11,7 @@ from baselines.protonet import ProtoNet
 from harness.api import Clips, Encoder, Setup
 from harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
 from harness.evaluation.features import FeatureTable
-from harness.evaluation.scoring import score_suite
+from harness.evaluation.scoring import answer_suite
 from harness.runtime.device import choose_device
 
 WIDTH, CLIPS = 512, 12_000
@@ -37,6 +37,7 @@ def test_score_ten_thousand_prototype_episodes(benchmark: Any) -> None:
     table.write(0, {"vector": torch.randn(CLIPS, WIDTH, generator=torch.Generator().manual_seed(0))})
     method = ProtoNet(Setup(("video",), (), 18, 5, 1, {"video": Wide()}))
     device = choose_device("cpu", "float32")
-    predicted = benchmark.pedantic(score_suite, args=(method, table, suite, rows, device), rounds=5, warmup_rounds=1)
+    answers = benchmark.pedantic(answer_suite, args=(method, table, suite, rows, device), rounds=5, warmup_rounds=1)
+    predicted = answers.predicted
     assert predicted.shape == (10_000, 5)
     assert 0.19 < (predicted == suite.draws.label).mean() < 0.21, "random features"

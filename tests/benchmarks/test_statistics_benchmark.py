@@ -1,4 +1,4 @@
-"""All that is said of 60 methods with 3 seeds on MMAct's 10,000 episodes, and of 224 pairs, in sections of up to 8."""
+"""All that is said of 60 methods with 3 seeds on MMAct's 10,000 episodes, and of 224 pairs, in rankings of 8."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_sixty_methods(benchmark: BenchmarkFixture, drawn: Identities, methods: 
     assert len(found) == 60
 
 
-def test_all_pairs_of_eight_sections(benchmark: BenchmarkFixture, drawn: Identities, methods: list[np.ndarray]) -> None:
+def test_all_pairs_of_eight_rankings(benchmark: BenchmarkFixture, drawn: Identities, methods: list[np.ndarray]) -> None:
     family = Family([*methods, *methods[:4]], drawn)
     assert len(family.analyses) == 64
 
