@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def test_coverage(name: str) -> None:
     No number of hits in 100 tells 99 % from more, so that intervals which are too wide are known by their error. The
     standard deviation of 100 means is off by 7 %.
     """
-    found = simulation.outcome(WORLDS[name], 100, truth_episodes=200_000)
+    found = simulation.outcome(WORLDS[name], 100, truth_episodes=100_000)
     headline, clips = found.intervals["headline"], found.intervals["clips"]
     assert binom.ppf(0.001, 100, simulation.LEAST) <= headline.covered
     assert 0.8 < headline.mean_standard_error / found.true_sd < 1.4
@@ -57,8 +58,10 @@ def test_unequal_classes_differ() -> None:
         assert least <= max(shares) - min(shares) <= most + 0.2 * (most < 1)
 
 
-@pytest.mark.slow
-def test_the_command_writes_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_what_it_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "outcome", partial(simulation.outcome, truth_episodes=20_000))
     out = tmp_path / "coverage.json"
     simulation.main(["--replicates", "12", "--worlds", "UTD B", "--out", str(out)])
     record = json.loads(out.read_text("utf-8"))
