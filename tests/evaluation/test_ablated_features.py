@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from harness.api import Clips, Features
-from harness.benchmark.plan import Plan, make_plan
+from harness.benchmark.plan import Plan
 from harness.benchmark.run import run_plan
-from harness.benchmark.steps import RowStep, pending_steps
+from harness.benchmark.steps import RowStep
 from harness.data.store import Store
 from harness.data.task.clip_source import ClipSource
 from harness.evaluation.features import FeatureTable
 from harness.training.frozen_features import FrozenFeatures
 from harness.training.method_training import MethodTraining
-from harness.training.workspace import Workspace
+from tests.helpers.toy_runs import planned, task_with, workspace
 from tests.helpers.toys import CPU, toy_store, toy_task
 
 BOTH = ("video", "sensors")
@@ -101,19 +101,18 @@ def test_what_is_not_loaded_cannot_be_missed(store: Store) -> None:
 @pytest.fixture(scope="module")
 def training(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[MethodTraining, Plan]:
     """All that the rows begin from is trained; none of the rows is."""
-    study = {"question": "Without what?", "varies": ["method", "training", "initialisation"], "rows": ROWS}
     pretraining = {"epochs": 1, "batch": 16, "checkpoints": 1, "picture": False}
-    task = toy_task(store, studies={"methods": study}, pretraining=pretraining)
-    workspace = Workspace(task, tmp_path_factory.mktemp("ablation"), CPU)
-    plan = make_plan(workspace, ["methods"])
-    run_plan(workspace, plan, [step for step in pending_steps(workspace, plan) if not isinstance(step, RowStep)])
-    return MethodTraining(workspace, FrozenFeatures(workspace, plan.outputs(workspace.common))), plan
+    place = workspace(tmp_path_factory.mktemp("ablation"), task_with(ROWS, store, pretraining=pretraining))
+    plan, steps = planned(place)
+    run_plan(place, plan, [step for step in steps if not isinstance(step, RowStep)])
+    return MethodTraining(place, FrozenFeatures(place, plan.outputs(place.common))), plan
 
 
 def leaves(table: FeatureTable, rows: np.ndarray) -> Features:
     return table.gather(rows, CPU.torch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(ROWS)))
 @pytest.mark.parametrize("without", ["", "video", "sensors", "acc"])
 def test_encoded_clips_are_those_of_the_method_on_altered_clips(
@@ -135,6 +134,7 @@ def test_encoded_clips_are_those_of_the_method_on_altered_clips(
         assert not found[f"{without}.present"].any()
 
 
+@pytest.mark.slow
 def test_frozen_features_of_the_other_modality_are_the_cached_ones(
     training: tuple[MethodTraining, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,16 +11,13 @@ import torch
 from torch import Tensor
 
 from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.benchmark.plan import make_plan
-from harness.benchmark.run import run_plan
-from harness.benchmark.steps import pending_steps
 from harness.data.episodes.suites import Suite
 from harness.data.task.task import Task
 from harness.evaluation.ablation import Ablations, removable
 from harness.evaluation.features import FeatureTable
 from harness.evaluation.scoring import Answers, answer_suite
 from harness.records import Ablation, EvaluationRecord, RecordFolder
-from harness.training.workspace import Workspace
+from tests.helpers.toy_runs import run, task_with, workspace
 from tests.helpers.toys import CPU, toy_task
 
 BOTH = ("video", "sensors")
@@ -109,12 +106,9 @@ def test_nothing_is_encoded_where_nothing_is_left_out(task: Task) -> None:
 def test_a_run_ablates_what_its_settings_ask_and_scores_again_where_they_ask_more(tmp_path: Path) -> None:
     rows = [{"method": "random", "modalities": list(BOTH)}, {"method": "sensor_nn", "modalities": ["sensors"]}]
 
-    def run(**changes: Any) -> dict[tuple[str, str], tuple[tuple[str, int], ...]]:
+    def ablations(**changes: Any) -> dict[tuple[str, str], tuple[tuple[str, int], ...]]:
         suites = ["test", "test-cross-subject"]
-        study = {"question": "Which?", "varies": ["method"], "rows": rows}
-        workspace = Workspace(toy_task(studies={"methods": study}, suites=suites, **changes), tmp_path, CPU)
-        plan = make_plan(workspace, ["methods"])
-        run_plan(workspace, plan, pending_steps(workspace, plan))
+        run(workspace(tmp_path, task_with(rows, suites=suites, **changes)))
         return {
             (record.training.split("-")[0], record.suite): tuple((a.without, a.episodes) for a in record.ablations)
             for record in RecordFolder(tmp_path / "records").all(EvaluationRecord)
@@ -123,16 +117,16 @@ def test_a_run_ablates_what_its_settings_ask_and_scores_again_where_they_ask_mor
     def accesses() -> int:
         return len(RecordFolder(tmp_path / "records").test_accesses.read() or ())
 
-    found = run(ablate="modalities", ablation_episodes=0)
+    found = ablations(ablate="modalities", ablation_episodes=0)
     assert set(found.values()) == {()}
     assert accesses() == 4
-    found = run(ablate="modalities", ablation_episodes=30)
+    found = ablations(ablate="modalities", ablation_episodes=30)
     assert found["random", "test"] == (("video", 30), ("sensors", 30))
     assert found["sensor_nn", "test"] == found["random", "test-cross-subject"] == ()
     assert accesses() == 5, "only what lacked figures was scored again"
-    found = run(ablate="sensors", ablation_episodes=1000)
+    found = ablations(ablate="sensors", ablation_episodes=1000)
     assert found["random", "test"] == (("video", 40), ("sensors", 40), ("acc", 40), ("gyro", 40))
     assert found["sensor_nn", "test"] == (("acc", 40), ("gyro", 40))
     assert accesses() == 7
-    run(ablate="modalities", ablation_episodes=5)
+    ablations(ablate="modalities", ablation_episodes=5)
     assert accesses() == 7, "there is more than is asked for"

@@ -12,14 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.benchmark.plan import make_plan
-from harness.benchmark.run import run_plan
-from harness.benchmark.steps import pending_steps
 from harness.records import RecordFolder, SuiteRecord
 from harness.report import read_report
 from harness.runtime.errors import HarnessError
-from harness.training.workspace import Workspace
-from tests.helpers.toys import CPU, toy_task
+from tests.helpers import toy_runs
 
 
 def run(out: Path) -> None:
@@ -28,11 +24,8 @@ def run(out: Path) -> None:
         {"method": "random", "modalities": ["video", "sensors"]},
         {"method": "sensor_nn", "modalities": ["sensors"]},
     ]
-    study = {"question": "Which?", "varies": ["method"], "rows": rows}
-    task = toy_task(studies={"methods": study}, suites=["test", "test-cross-subject"])
-    workspace = Workspace(task, out, CPU)
-    plan = make_plan(workspace, ["methods"])
-    run_plan(workspace, plan, pending_steps(workspace, plan))
+    task = toy_runs.task_with(rows, suites=["test", "test-cross-subject"])
+    toy_runs.run(toy_runs.workspace(out, task))
 
 
 @pytest.fixture(scope="module")
