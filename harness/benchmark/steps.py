@@ -122,7 +122,7 @@ def _steps_of(workspace: Workspace, job: TrainingJob, suites: tuple[str, ...]) -
         search = SearchStep(job, tuple(dict.fromkeys(needs)))
         yield search
         needs.append(search.id)
-    yield RowStep(job, suites, tuple(needs))
+    yield RowStep(job, suites, tuple(dict.fromkeys(needs)))
 
 
 def _begun_from(workspace: Workspace, job: TrainingJob) -> Iterator[PretrainingStep | WarmStartStep]:
