@@ -54,10 +54,8 @@ def test_untrained_rows_run_once_for_all_seeds(store: Store, tmp_path: Path) -> 
 
 
 def test_a_training_of_two_studies_is_one_job_with_the_suites_of_both(store: Store, tmp_path: Path) -> None:
-    studies = {
-        "one": study([PROTONET])["toy"] | {"suites": ["test"]},
-        "two": study([PROTONET, {**PROTONET, "training": "end_to_end"}])["toy"] | {"suites": ["test-5shot", "test"]},
-    }
+    rows = [PROTONET, {**PROTONET, "training": "end_to_end"}]
+    studies = study(rows[:1], "one", suites=["test"]) | study(rows, "two", suites=["test-5shot", "test"])
     plan = make_plan(workspace(tmp_path, toy_task(store, studies=studies)), ["one", "two"])
     assert [(job.training, job.suites) for job in plan.jobs] == [
         ("frozen", ("test", "test-5shot")), ("end_to_end", ("test-5shot", "test")),
@@ -70,7 +68,7 @@ def test_a_training_of_two_studies_is_one_job_with_the_suites_of_both(store: Sto
 
 
 def test_a_study_may_have_seeds_of_its_own(store: Store, tmp_path: Path) -> None:
-    studies = {"one": study([PROTONET])["toy"] | {"seeds": [8]}, "two": study([PROTONET])["toy"]}
+    studies = study([PROTONET], "one", seeds=[8]) | study([PROTONET], "two")
     plan = make_plan(workspace(tmp_path, toy_task(store, studies=studies, seeds=[1])), ["one", "two"])
     assert [job.seed for job in plan.jobs] == [8, 1]
 

@@ -21,9 +21,9 @@ from tests.helpers.toys import CPU, toy_task
 Rows = list[dict[str, Any]]
 
 
-def study(rows: Rows, **fields: Any) -> dict[str, dict[str, Any]]:
-    """One study named "toy" whose rows may differ in anything, frozen unless a row says otherwise."""
-    return {"toy": {"question": "Does it run?", "varies": ["recipe"], "training": "frozen", "rows": rows} | fields}
+def study(rows: Rows, name: str = "toy", **fields: Any) -> dict[str, dict[str, Any]]:
+    """One study by its name, whose rows may differ in anything, frozen unless a row says otherwise."""
+    return {name: {"question": "Does it run?", "varies": ["recipe"], "training": "frozen", "rows": rows, **fields}}
 
 
 def task_with(rows: Rows, store: Store | None = None, **changes: Any) -> Task:
