@@ -74,7 +74,7 @@ def test_losses_have_their_weights(kind: type[CAN] | type[MASTAF]) -> None:
 
 
 @pytest.mark.parametrize("kind", [CAN, MASTAF])
-def test_the_head_s_batch_norm_sees_the_whole_step(kind: type[CAN] | type[MASTAF]) -> None:
+def test_the_head_s_batch_norm_is_over_the_whole_step(kind: type[CAN] | type[MASTAF]) -> None:
     """In training, both episodes share its statistics; in evaluation, each is scored alone."""
     method = build(kind).train()
     support, query = embedded(method, "map", SUPPORT, QUERY)

@@ -81,10 +81,11 @@ def test_a_seeded_block_puts_the_generator_back() -> None:
         assert not torch.equal(torch.rand(3), inside)
 
 
-def test_state_digests_depend_on_values() -> None:
+def test_state_digests_depend_on_values_and_names() -> None:
     one = nn.Linear(2, 2)
     before = state_digest(one)
     assert state_digest(one) == before
+    assert state_digest(nn.Sequential(one)) != before
     with torch.no_grad():
         one.weight[0, 0] += 1e-6
     assert state_digest(one) != before
