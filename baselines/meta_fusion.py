@@ -21,9 +21,10 @@ def correlation(support: Tensor, query: Tensor) -> Tensor:
     Returns:
         (E, K, Q, P, P): rows are positions of the support, columns of the query.
     """
-    a, b = F.normalize(support, dim=2), F.normalize(query, dim=2)
-    classes, queries, positions = a.shape[1], b.shape[1], a.shape[3]
-    pairs = a.transpose(2, 3).flatten(1, 2) @ b.transpose(2, 3).flatten(1, 2).transpose(1, 2)  # (E, K P, Q P)
+    classes, queries, positions = support.shape[1], query.shape[1], support.shape[3]
+    pairs: Tensor = support.transpose(2, 3).flatten(1, 2) @ query.transpose(2, 3).flatten(1, 2).transpose(1, 2)
+    # the products, P x P, are divided by the norms: to divide the maps, D x P, would cost more
+    pairs = pairs * _inverse_norms(support).unsqueeze(2) * _inverse_norms(query).unsqueeze(1)  # (E, K P, Q P)
     return pairs.view(-1, classes, positions, queries, positions).transpose(2, 3)
 
 
@@ -31,6 +32,11 @@ def self_correlation(maps: Tensor) -> Tensor:
     """Cosines between all positions of each map with itself: (E, N, D, P) -> (E, N, P, P)."""
     unit = F.normalize(maps, dim=2)
     return unit.transpose(2, 3) @ unit
+
+
+def _inverse_norms(maps: Tensor) -> Tensor:
+    """(E, N, D, P) -> (E, N P)."""
+    return torch.linalg.vector_norm(maps, dim=2).clamp(min=1e-12).reciprocal().flatten(1)
 
 
 class MetaFusion(nn.Module):

@@ -9,9 +9,12 @@ Published recipe: ResNet-50 pre-trained on ImageNet, 8 frames of 224 px in 0..1,
 dropout 0.1; SGD, learning rate 0.001, 16 episodes a step, cross-entropy summed over the queries of an episode; 5-way
 5-shot. Deviations: the loss is a mean over queries; steps of any number, from either modality.
 
-How it is computed here: a tuple's projection is a sum of projections of its frames, which are made once per clip. With
-the attention a of a query tuple over the value tuples v' of a class and their Gram matrix G, the squared distance of
-its value v to the composed value is |v|^2 - 2 sum a (v . v') + a' G a, so no composed value is ever made.
+How it is computed here: a tuple's key or value is a sum of projections of its frames, one for each place in the tuple,
+and each clip has these T x c parts once. Whatever is bilinear in tuples is computed between parts and then summed into
+tuples by a matrix S of zeros and ones: LayerNorm is linear but for its deviation, which belongs to the clip, so the
+dot products of normalised keys are S (parts . parts') S' scaled row by row and column by column; with the attention
+A, w = S' A, and the Gram matrix G of a class's value parts, the squared distance of a value v to what is composed for
+it is |v|^2 - 2 w' (parts . v) + w' G w. No tuple of width H is ever made.
 
 Original code: tobyperrett/trx (no licence file in the repository); nothing of it is used here.
 """
@@ -19,7 +22,7 @@ Original code: tobyperrett/trx (no licence file in the repository); nothing of i
 from __future__ import annotations
 
 import math
-from functools import cache, reduce
+from functools import cache
 from itertools import combinations
 
 import torch
@@ -73,13 +76,13 @@ class TRX(FewShotMethod):
         self.transformers = nn.ModuleList(CrossTransformer(c, self.fusion.width, width) for c in cardinalities)
 
     def embed(self, encoded: Features) -> Features:
-        """Each step's share in the keys and values of the tuples it can be in: leaves (B, T, cardinality, width)."""
+        """Of each clip and cardinality: parts, and what scales and shifts the keys of its tuples."""
         frames = self.fusion(encoded)
         frames = self.dropout(frames + positional_encoding(*frames.shape[1:]).to(frames))
-        shares: Features = {}
+        leaves: Features = {}
         for transformer in self.parts():
-            shares |= transformer.frame_parts(frames)
-        return shares
+            leaves |= transformer.of_clips(frames)
+        return leaves
 
     def score(self, support: Features, query: Features) -> Tensor:
         logits = [transformer(support, query) for transformer in self.parts()]
@@ -107,61 +110,99 @@ class CrossTransformer(nn.Module):
         self.value_projection = nn.Linear(cardinality * width_in, width, bias=False)
         self.key_layernorm = nn.LayerNorm(width)
 
-    def frame_parts(self, frames: Tensor) -> Features:
-        """(B, T, D) -> leaves (B, T, c, H): what a step adds to a tuple's projection from each place in it."""
-        parts = {}
-        for name, layer in (("keys", self.key_projection), ("values", self.value_projection)):
-            weight = layer.weight.unflatten(1, (self.cardinality, -1)).transpose(0, 1).flatten(0, 1)  # (c H, D)
-            parts[f"{name}{self.cardinality}"] = F.linear(frames, weight).unflatten(2, (self.cardinality, -1))
-        return parts
+    def of_clips(self, frames: Tensor) -> Features:
+        """What a clip contributes to any episode, from frames (B, T, D).
 
-    def keys(self, features: Features) -> Tensor:
-        """Normalised keys of all tuples: (..., T, c, H) -> (..., tuples, H)."""
-        keys: Tensor = self.key_layernorm(self._tuples(features["keys"]) + self.key_projection.bias)
-        return keys
+        Returns:
+            keys and values (B, T c, H), the parts; scale and shift (B, P) of the keys of tuples, and norm (B), the mean
+            over tuples of |v|^2; the names end in the cardinality.
+        """
+        keys, values = (self._parts(frames, layer) for layer in (self.key_projection, self.value_projection))
+        with torch.autocast(frames.device.type, enabled=False):
+            sums, norm = self.sums(frames.shape[1], frames.device), self.key_layernorm
+            keys = keys + self.key_projection.bias.float() / self.cardinality
+            keys = keys - keys.mean(dim=-1, keepdim=True)
+            variance = _of_tuples(keys @ keys.transpose(1, 2), sums) / keys.shape[-1]
+            scale = (variance + norm.eps).rsqrt()
+            shift = (keys @ (norm.weight * norm.bias)) @ sums.T * scale
+            mean_norm = _of_tuples(values @ values.transpose(1, 2), sums).mean(dim=1)
+        leaves = {"keys": keys * norm.weight, "values": values, "scale": scale, "shift": shift, "norm": mean_norm}
+        return {f"{name}{self.cardinality}": leaf for name, leaf in leaves.items()}
 
-    def attention(self, support: Tensor, query: Tensor) -> Tensor:
+    def attention(self, support: Features, query: Features) -> Tensor:
         """Attention of query tuples over all support tuples of a class.
 
         Args:
-            support: keys (E, K, M, H), M = shots x tuples.
-            query: keys (E, R, H), R = queries x tuples.
+            support: leaves (E, K, N, ...) of :meth:`of_clips`.
+            query: leaves (E, Q, ...).
 
         Returns:
-            (E, K, M, R), summing to 1 over M. Class first, so that nothing has to be copied on the way.
+            (E, K, N P, Q P), summing to 1 over the support tuples. Class first, so that nothing has to be copied.
         """
-        return torch.softmax(_pairs(support, query / math.sqrt(query.shape[-1])), dim=2)
+        return self._attention(self._own(support), self._own(query))
 
     def forward(self, support: Features, query: Features) -> Tensor:
-        """Scores (E, Q, K) from leaves (E, K, N, T, c, H) and (E, Q, T, c, H)."""
+        """Scores (E, Q, K) from leaves (E, K, N, ...) and (E, Q, ...) of :meth:`of_clips`."""
         support, query = self._own(support), self._own(query)
-        queries = query["keys"].shape[1]
-        keys = self.keys(support).flatten(2, 3)
-        attention = self.attention(keys, self.keys(query).flatten(1, 2))
-        support_values = self._tuples(support["values"]).flatten(2, 3)  # (E, K, M, H)
-        query_values = self._tuples(query["values"])  # (E, Q, P, H)
-        products = _pairs(support_values, query_values.flatten(1, 2))
-        gram = support_values @ support_values.transpose(2, 3)
-        # a' G a - 2 a . (v v'), summed over the support tuples and over the tuples of a query
-        rest = products.flatten(0, 1).baddbmm_(gram.flatten(0, 1), attention.flatten(0, 1), beta=-2)
-        distance = (rest.view_as(attention) * attention).unflatten(3, (queries, -1)).sum(dim=(2, 4))
-        own = query_values.square().sum(dim=(2, 3))
-        total: Tensor = own[:, :, None] + distance.transpose(1, 2)
-        return -total / query_values.shape[2]
+        attention = self._attention(support, query)
+        episodes, classes, shots, slots = support["values"].shape[:4]
+        queries, sums = query["values"].shape[1], self._sums_of(query)
+        spread = sums.T.expand(episodes * classes * shots, -1, -1)
+        weights = torch.bmm(spread, attention.reshape(len(spread), -1, attention.shape[3]))  # on the support's parts
+        weights = weights.view(episodes * classes, shots * slots, -1)
+        products = (_products(support["values"], query["values"]) @ sums.T).flatten(2).view_as(weights)
+        parts = support["values"].flatten(2, 3).flatten(0, 1)
+        gram = parts @ parts.transpose(1, 2)
+        # w' G w - 2 w' (parts . v), summed over the parts and over the tuples of a query
+        rest = torch.baddbmm(products, gram, weights, beta=-2)
+        distance = (rest * weights).sum(dim=1).view(episodes, classes, queries, -1).mean(dim=3)
+        return -(query["norm"][:, :, None] + distance.transpose(1, 2))
+
+    def sums(self, steps: int, device: torch.device) -> Tensor:
+        """(P, T c): which parts a tuple is the sum of."""
+        index = tuples(steps, self.cardinality)
+        slots = index * self.cardinality + torch.arange(self.cardinality)
+        return torch.zeros(len(index), steps * self.cardinality).scatter_(1, slots, 1.0).to(device)
+
+    def _parts(self, frames: Tensor, layer: nn.Linear) -> Tensor:
+        """(B, T, D) -> (B, T c, H): what a step adds to a tuple's projection from each place in it."""
+        weight = layer.weight.unflatten(1, (self.cardinality, -1)).transpose(0, 1).flatten(0, 1)  # (c H, D)
+        parts: Tensor = F.linear(frames, weight).unflatten(2, (self.cardinality, -1)).flatten(1, 2)
+        return parts.float()
+
+    def _attention(self, support: Features, query: Features) -> Tensor:
+        sums, width = self._sums_of(query), support["keys"].shape[-1] ** 0.5
+        episodes, classes, shots = support["keys"].shape[:3]
+        half = _products(support["keys"], query["keys"]) @ sums.T  # (E, K N T c, Q, P)
+        half = half * (query["scale"] / width).unsqueeze(1)
+        rows = sums * support["scale"].unsqueeze(-1)  # (E, K, N, P, T c)
+        # terms that are the same for all support tuples cancel in the softmax
+        logits = torch.baddbmm(
+            support["shift"].flatten(0, 2).unsqueeze(-1) / width,
+            rows.flatten(0, 2),
+            half.view(episodes * classes * shots, rows.shape[-1], -1),
+        )
+        return torch.softmax(logits.view(episodes, classes, -1, logits.shape[-1]), dim=2)
+
+    def _sums_of(self, query: Features) -> Tensor:
+        return self.sums(query["keys"].shape[2] // self.cardinality, query["keys"].device)
 
     def _own(self, features: Features) -> Features:
-        return {name: features[f"{name}{self.cardinality}"].float() for name in ("keys", "values")}
-
-    def _tuples(self, parts: Tensor) -> Tensor:
-        """Sums over the places of each tuple: (..., T, c, H) -> (..., tuples, H)."""
-        index = tuples(parts.shape[-3], self.cardinality).to(parts.device)
-        return reduce(torch.add, [parts[..., index[:, place], place, :] for place in range(self.cardinality)])
+        names = ("keys", "values", "scale", "shift", "norm")
+        return {name: features[f"{name}{self.cardinality}"].float() for name in names}
 
 
-def _pairs(support: Tensor, query: Tensor) -> Tensor:
-    """Dot products (E, K, M, R) of (E, K, M, H) and (E, R, H), as one matrix product an episode."""
-    products: Tensor = support.flatten(1, 2) @ query.transpose(1, 2)
-    return products.view(*support.shape[:3], -1)
+def _products(support: Tensor, query: Tensor) -> Tensor:
+    """Dot products (E, K N S, Q, S) of parts (E, K, N, S, H) and (E, Q, S, H), as one matrix product an episode."""
+    products = support.flatten(1, 3) @ query.flatten(1, 2).transpose(1, 2)
+    by_query: Tensor = products.unflatten(2, query.shape[1:3])
+    return by_query
+
+
+def _of_tuples(gram: Tensor, sums: Tensor) -> Tensor:
+    """Squared norms (B, P) of tuples from the Gram matrix (B, S, S) of a clip's parts."""
+    norms: Tensor = ((sums @ gram) * sums).sum(dim=2)
+    return norms
 
 
 @cache

@@ -34,9 +34,8 @@ def outputs(arrays: Arrays) -> dict[str, np.ndarray]:
         label = labels(arrays[f"{name}query_labels"])
         for cardinality, transformer in transformers.items():
             found[f"{name}logits_cardinality_{cardinality}"] = transformer(support, query)[0]
-            own = [{"keys": features[f"keys{cardinality}"]} for features in (support, query)]
-            keys, query_keys = (transformer.keys(features) for features in own)
-            first = transformer.attention(keys.flatten(2, 3), query_keys[:, 0])  # (1, K, M, P) of query 0
+            query0 = {leaf: value[:, :1] for leaf, value in query.items()}
+            first = transformer.attention(support, query0)  # (1, K, M, P) of query 0
             found[f"{name}attention_query0_cardinality_{cardinality}"] = first[0].transpose(1, 2)
         logits = method.score(support, query)
         found[f"{name}logits"] = logits[0]
