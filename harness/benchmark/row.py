@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.api import FewShotMethod
-from harness.config.settings import Settings
 from harness.evaluation.evaluate import TrainedMethod, evaluate_suite
 from harness.evaluation.features import embed_clips
 from harness.records import SearchRecord, SkippedRecord, TrainingRecord
@@ -17,7 +15,7 @@ from harness.runtime.device import peak_memory
 from harness.runtime.digests import digest
 from harness.runtime.provenance import provenance
 from harness.training.checkpoint import load_weights, save_weights
-from harness.training.conditions import weights_of
+from harness.training.conditions import weights_of, without_folders
 from harness.training.initialisation import Pretrained, ReleasedWeights
 from harness.training.job import TrainingJob
 from harness.training.loop import Trained
@@ -132,8 +130,8 @@ def _record(
         method_settings=job.method_settings,
         seed=job.seed,
         preset=job.settings.preset,
-        settings=_without_folders(job.settings),
-        changes=job.row.changes,
+        settings=without_folders(job.settings.model_dump(mode="json", exclude={"studies", "seeds", "suites"})),
+        changes=without_folders(job.row.changes),
         conditions_digest=digest(job.conditions),
         conditions=job.conditions,
         learning_rate=outcome.learning_rate,
@@ -163,10 +161,3 @@ def _record(
             "encoders": {name: note["volatile"] for name, note in encoders.items()},
         },
     )
-
-
-def _without_folders(settings: Settings) -> dict[str, Any]:
-    """The settings of a row as they are recorded: files by their names, wherever they lie."""
-    content = settings.model_dump(mode="json", exclude={"studies", "seeds", "suites"})
-    content["video_encoder"]["weights"] = Path(settings.video_encoder.weights).name
-    return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.benchmark.plan import Plan, PlannedStudy
 from harness.records import StudyRecord, StudyRow
+from harness.training.conditions import without_folders
 from harness.training.workspace import Workspace
 
 
@@ -36,7 +37,7 @@ def _rows(planned: PlannedStudy) -> list[StudyRow]:
             encoder=row.encoder,
             initialisation=jobs[0].initialisation.name,
             settings=row.settings,
-            changes=row.changes,
+            changes=without_folders(row.changes),
             trainings=tuple(job.id for job in jobs),
         )
         for row, jobs in zip(planned.study.rows, planned.jobs, strict=True)

@@ -39,7 +39,8 @@ def load_weights(backbone: Backbone, path: Path) -> None:
         remedy = "Its network has BatchNorm: set video_encoder.norm to frozen-batch." if statistics else ""
         remedy = remedy or "Check video_encoder.name and video_encoder.arguments."
         raise HarnessError(f"does not fit the network: {'; '.join(wrong)}.", where=path, remedy=remedy)
-    backbone.released.load_state_dict(state, strict=False)  # strict but for the counters: see above
+    if not next(backbone.released.parameters()).is_meta:  # a twin of shapes alone: that they fit is all
+        backbone.released.load_state_dict(state, strict=False)  # strict but for the counters: see above
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

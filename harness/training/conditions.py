@@ -6,6 +6,7 @@ of the name of every training, encoder and pre-training, so that each is found a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,20 @@ def weights_of(settings: Settings, modality: str) -> dict[str, str]:
         return {}
     file = Path(settings.video_encoder.weights).expanduser()
     return {"name": file.name, "sha256": file_sha256(file)}
+
+
+def without_folders(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings, or a row's changes of them, as they are recorded: files by their names, wherever they lie."""
+    found = dict(content)
+    encoder = found.get("video_encoder")
+    if isinstance(encoder, Mapping) and "weights" in encoder:
+        found["video_encoder"] = {**encoder, "weights": Path(str(encoder["weights"])).name}
+    if "overrides" in found:
+        found["overrides"] = [_without_folder(override) for override in found["overrides"]]
+    return found
+
+
+def _without_folder(override: str) -> str:
+    name, _, value = override.partition("=")
+    names_a_file = name.rpartition(".")[2] in ("weights", "initialisation")
+    return f"{name}={Path(value.strip(' "\'')).name}" if names_a_file and "/" in value else override
