@@ -127,5 +127,6 @@ def without_folders(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_folder(override: str) -> str:
     name, _, value = override.partition("=")
-    names_a_file = name.rpartition(".")[2] in ("weights", "initialisation")
-    return f"{name}={Path(value.strip(' "\'')).name}" if names_a_file and "/" in value else override
+    names_a_file = name.rpartition(".")[2] in ("weights", "initialisation") and "/" in value
+    file = Path(value.strip(" \"'")).name
+    return f"{name}={file}" if names_a_file else override
