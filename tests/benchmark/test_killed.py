@@ -2,7 +2,7 @@
 
 The run happens in processes that kill themselves (SIGKILL: nothing is flushed, no ``finally`` runs) before each file is
 put in its place, with the file half written; before each file is removed; in the middle of a line of the log; and
-between two looks at validation of every training. Each such moment comes once; the next process goes on from there.
+between two validations of every training. Each such moment comes once; the next process goes on from there.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from typing import Any
 import pytest
 import torch
 
-from harness.benchmark.run import Benchmark
 from harness.records import RecordFolder
 from harness.records.access import AccessLog
 from harness.report import read_report
 from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Silent
-from tests.benchmark.test_run import lasting
-from tests.helpers.toys import CPU, toy_settings, toy_task
+from harness.runtime.progress import Silent, Watcher
+from tests.helpers.toy_runs import lasting, run, task_with, workspace
+from tests.helpers.toys import toy_settings
 
-BOTH = ["video", "sensors"]
+pytestmark = pytest.mark.slow  # some fifty processes
+
 ROWS = [
-    {"method": "mu_mae", "modalities": BOTH, "initialisation": "mu_mae"},
-    {"method": "protonet", "modalities": ["sensors"], "regime": "tuned"},
-    {"method": "random", "modalities": BOTH},
+    {"method": "mu_mae", "modalities": ["video", "sensors"]},
+    {"method": "protonet", "modalities": ["sensors"], "training": "end_to_end"},
 ]
 SUITES = ["test", "test-cross-subject"]
-STEP = 3  # of 6; there are looks at 2, 4 and 6
+STEP = 3  # of 6; there are validations, or checkpoints, at 2, 4 and 6
 
 
-def run(out: Path, watcher: Silent | None = None) -> None:
+def run_all(out: Path, watcher: Watcher | None = None) -> None:
     torch.set_num_threads(1)
-    budget = toy_settings().training.model_dump() | {"search": [0.003, 0.02]}
-    Benchmark(toy_task(rows=ROWS, suites=SUITES, training=budget), out, CPU, watcher).run()
+    budget = toy_settings().frozen.model_dump() | {"search": [0.003, 0.02]}
+    task = task_with(ROWS, suites=SUITES, frozen=budget, ablate="modalities")
+    run(workspace(out, task, watcher))
 
 
 class Killer(Silent):
@@ -101,13 +101,13 @@ class Killer(Silent):
 
 
 def uninterrupted(out: Path) -> None:
-    run(out)
+    run_all(out)
 
 
 def killed(out: Path, moments: Path) -> None:
     killer = Killer(out, moments)
     killer.install()
-    run(out, killer)
+    run_all(out, killer)
 
 
 def started(target: Callable[..., None], *arguments: Path) -> int:
@@ -134,21 +134,23 @@ def files(out: Path, pattern: str) -> dict[str, bytes]:
 
 def test_a_run_that_is_killed_at_every_moment_ends_as_if_it_had_not_been(done: Path, tmp_path: Path) -> None:
     out, moments = tmp_path / "run", tmp_path / "moments"
-    log = RecordFolder(out / "records").looks
-    looks: list[dict[str, Any]] = []
+    log = RecordFolder(out / "records").test_accesses
+    accesses: list[dict[str, Any]] = []
     while (code := started(killed, out, moments)) == -signal.SIGKILL:
-        before, looks = looks, log.read() or []
-        assert looks[: len(before)] == before, "no look is lost"
-        with suppress(HarnessError):  # what is there can be read, or is told
+        before, accesses = accesses, log.read() or []
+        assert accesses[: len(before)] == before, "no test access is lost"
+        with suppress(HarnessError):  # what is there can be read, or what is missing is named
             read_report(out)
     assert code == 0
 
     over = moments.read_text().splitlines()
     kinds = {moment.split(" ")[0] for moment in over}
     assert kinds == {"replace", "unlink", "log", "step"}
-    for kind in ("suite", "search", "training", "predictions", "evaluation", "pretraining"):
+    for kind in ("suite", "search", "training", "predictions", "evaluation", "pretraining", "study"):
         assert any(moment.startswith(f"replace records/{kind}/") for moment in over), kind
-    assert sum(moment.startswith("step") for moment in over) == 6, "two encoders, one pre-training, three trainings"
+    assert sum(moment.startswith("step") for moment in over) == 6, (
+        "two warm starts, a pre-training, two trials and a row"
+    )
 
     assert lasting(out) == lasting(done)
     for pattern in ("records/*/*.npz", "records/*/*.png", "checkpoints/*"):
@@ -156,7 +158,7 @@ def test_a_run_that_is_killed_at_every_moment_ends_as_if_it_had_not_been(done: P
     assert not list(out.rglob("*.tmp"))
     assert {path.name for path in (out / "encoders").iterdir()} == {path.name for path in (done / "encoders").iterdir()}
 
-    looks = log.read() or []
-    once = [(look["training"], look["suite"]) for look in RecordFolder(done / "records").looks.read() or ()]
-    assert list(dict.fromkeys((look["training"], look["suite"]) for look in looks)) == once
-    assert len(looks) > len(once), "a look that was cut off stays in the log, and so does its repetition"
+    accesses = log.read() or []
+    once = [(each["training"], each["suite"]) for each in RecordFolder(done / "records").test_accesses.read() or ()]
+    assert list(dict.fromkeys((each["training"], each["suite"]) for each in accesses)) == once
+    assert len(accesses) > len(once), "an access that was cut off stays in the log, and so does its repetition"
