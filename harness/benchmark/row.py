@@ -83,12 +83,13 @@ class RowRunner:
         """The method as it was or is trained now, and recorded."""
         workspace, weights = self.workspace, self.workspace.weights("checkpoints", job.id)
         method, encoders = self.training.build(job)
+        search = RateSearch(self.training)
         recorded = workspace.records.has(TrainingRecord, job.id)
         if recorded and (not job.trained or weights.is_file()):
             if job.trained:
                 load_weights(weights, TrainedPart(method, job))
+            search.release(job)  # a run may have been cut off just before
             return method
-        search = RateSearch(self.training)
         outcome = self._train(job, method, search, weights)
         if job.trained:
             save_weights(weights, TrainedPart(method, job).state_dict(), {"training": job.id})
