@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from harness.benchmark.cost.networks import Network, encoder_network, has_own_networks, pretraining_network, row_network
 from harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
+from harness.config.budgets import Budget
+from harness.config.protocols import Protocol
 from harness.data.task.task import Task
 from harness.evaluation.ablation import wanted_ablations
 from harness.training.job import TrainingJob
@@ -60,7 +62,7 @@ def _of_pretraining(task: Task, step: PretrainingStep) -> Work:
 def _of_warm_start(task: Task, step: WarmStartStep) -> Work:
     settings = step.key.settings
     budget = settings.warm_start
-    validated = budget.validations * len(task.role_rows("validation"))
+    validated = _validated(task, budget, step.key.protocol)
     each = budget.clips_per_step(settings.way, settings.shot)
     return Work(
         encoder_network(task, step.key),
@@ -80,16 +82,22 @@ def _of_training(task: Task, job: TrainingJob, times: int) -> Iterator[Work]:
     yield Work(
         row_network(task, job),
         times * job.budget.clips(way, shot),
-        times * job.budget.validations * len(task.role_rows("validation")),
+        times * _validated(task, job.budget, job.protocol),
         min(job.budget.micro_batch or each, each),
         "end_to_end.micro_batch",
     )
 
 
+def _validated(task: Task, budget: Budget, protocol: Protocol) -> int:
+    """Clips that the validations of a training encode."""
+    return budget.validations * len(task.role_rows("validation")) if protocol.validates else 0
+
+
 def _of_encoding(workspace: Workspace, job: TrainingJob, encoded: set[str]) -> Iterator[Work]:
     """The clips that are encoded for a row's test, and where its encoders are frozen for its training."""
     task = workspace.task
-    names = [name for suite in job.suites for name in wanted_ablations(suite, task.settings, job.row.modalities, ())]
+    sensors, modalities = workspace.sensors, job.row.modalities
+    names = [name for suite in job.suites for name in wanted_ablations(suite, task.settings, modalities, sensors)]
     novel = len(task.role_rows("novel"))
     if not job.frozen:
         if job.trained:
@@ -98,7 +106,8 @@ def _of_encoding(workspace: Workspace, job: TrainingJob, encoded: set[str]) -> I
     for key in job.encoder_keys(workspace.common).values():
         if key.id not in encoded:
             encoded.add(key.id)
-            yield Work(encoder_network(task, key), encoded=len(task.clips) + novel * (key.modality in names))
+            ablated = [name for name in names if (name == "video") == (key.modality == "video")]
+            yield Work(encoder_network(task, key), encoded=len(task.clips) + novel * len(ablated))
     if has_own_networks(job):
         yield Work(row_network(task, job, own=True), encoded=len(task.clips) + novel * len(names))
 
