@@ -116,17 +116,17 @@ def test_an_installed_plugin_that_is_no_method_is_named(
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("settings", "message"),
     [
         ({"widht": 4}, "Mine has no setting 'widht'.*Did you mean 'width'"),
         ({"width": "wide"}, "setting 'width' of Mine.*integer"),
         ({"rate": [1]}, "setting 'rate' of Mine.*number"),
     ],
 )
-def test_wrong_settings_are_named(tmp_path: Path, given: dict[str, object], message: str) -> None:
+def test_wrong_settings_are_named(tmp_path: Path, settings: dict[str, object], message: str) -> None:
     method = load_method(write(tmp_path / "my_head.py"))
     with pytest.raises(HarnessError, match=message) as refusal:
-        check_settings(method, given, "row mine")
+        check_settings(method, settings, "row mine")
     assert "row mine" in str(refusal.value)
 
 
