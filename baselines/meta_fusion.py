@@ -30,7 +30,7 @@ def correlation(support: Tensor, query: Tensor) -> Tensor:
 
 def self_correlation(maps: Tensor) -> Tensor:
     """Cosines between all positions of each map with itself: (E, N, D, P) -> (E, N, P, P)."""
-    unit = F.normalize(maps, dim=2)
+    unit: Tensor = F.normalize(maps, dim=2)
     return unit.transpose(2, 3) @ unit
 
 

@@ -34,7 +34,8 @@ def apply_override(content: dict[str, Any], override: str, settings: type[BaseMo
                 remedy=nearest(parent, settings.model_fields),
             )
     if isinstance(target, list):
-        raise HarnessError(f"no setting {name!r}: name a part, such as {name}.0.training.")
+        row = name if last.isdecimal() else f"{name}.0"
+        raise HarnessError(f"no setting {name!r}: name a part, such as {row}.training.")
     target[last] = value
 
 

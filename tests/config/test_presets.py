@@ -128,7 +128,10 @@ def test_a_row_has_settings_of_its_own_on_top_of_the_runs() -> None:
         ({"input": {"flip": True}}, "row protonet: 'input.flip' is the same for all rows"),
         ({"store": {"frames": 40}}, "row protonet: 'store' is the same for all rows of a run"),
         ({"way": 3}, "row protonet: 'way' is the same for all rows of a run.*A row may change input"),
-        ({"warm_start": {"search": [0.1]}}, "row protonet: warm_start has no search"),
+        (
+            {"warm_start": {"search": [0.1]}},
+            "row protonet: setting 'warm_start': warm_start has no search: learning rates .*methods.$",
+        ),
         ({"end_to_end": {"momentum": 0.9}}, "row protonet: setting 'end_to_end': momentum and nesterov belong"),
     ],
 )

@@ -48,7 +48,7 @@ def test_rows_that_differ_in_more_than_the_study_varies_are_refused_by_name(
 ) -> None:
     with pytest.raises(HarnessError, match=rf"mine\.toml: study 'one': its rows differ in {message}.*to varies"):
         study(rows, varies)
-    (name,) = [word for word in message.split(" ")[:1]]
+    name = message.split(" ")[0]
     assert len(study(rows, [*varies, name]).rows) == len(rows)
     assert len(study(rows, ["recipe"]).rows) == len(rows), "a recipe is everything"
 
@@ -128,7 +128,7 @@ def test_modalities_have_a_label(modalities: tuple[str, ...], label: str) -> Non
         ('metod = "x"\nmodalities = ["video"]', r"no setting 'studies\.one\.rows\.0\.metod'.*Did you mean 'method'"),
         ('method = "x"\nmodalitis = ["video"]', r"no setting 'studies\.one\.rows\.0\.modalitis'.*'modalities'"),
         ('method = "x"\nmodalities = ["video"]\ntrainin = "frozen"', r"'studies\.one\.rows\.0\.trainin'.*'training'"),
-        ('method = "x"\nmodalities = ["sound"]', r"setting 'studies\.one\.rows\.0\.modalities\.0'.*'video' or 'sensors'"),
+        ('method = "x"\nmodalities = ["sound"]', r"'studies\.one\.rows\.0\.modalities\.0'.*'video' or 'sensors'"),
         ('method = "x"\nmodalities = ["sensors", "video"]', r"'studies\.one\.rows\.0\.modalities': modalities must be"),
         ('method = "x"\nmodalities = []', r"'studies\.one\.rows\.0\.modalities': modalities must be"),
         ('method = "x"\nmodalities = ["video"]\ntraining = "thawed"', r"rows\.0\.training'.*'end_to_end' or 'frozen'"),

@@ -9,8 +9,8 @@ import torch
 
 from harness.api import Clips
 from harness.config.specs import VideoEncoderSpec
-from harness.runtime.seeding import seeded
 from harness.encoders.video import VideoEncoder
+from harness.runtime.seeding import seeded
 
 SENSORS = ("acc", "gyro")
 SMALL: dict[str, Any] = {"channels": [8, 8, 16, 16], "stem_width": 8}

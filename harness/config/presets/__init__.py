@@ -125,4 +125,7 @@ def _refusal(error: ValidationError, where: str) -> HarnessError:
         return HarnessError(f"{problem}.", where=where)
     if len(first["loc"]) == 2 and first["loc"][0] == "studies" and first["type"] == "value_error":
         return HarnessError(f"study {first['loc'][1]!r}: {problem}.", where=where)
-    return HarnessError(f"setting {path!r}: {problem} (got {first['input']!r}).", where=where)
+    given = (
+        "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
+    )  # a table: the problem names its part
+    return HarnessError(f"setting {path!r}: {problem}{given}.", where=where)
