@@ -30,13 +30,14 @@ def correlation(support: Tensor, query: Tensor) -> Tensor:
 
 def self_correlation(maps: Tensor) -> Tensor:
     """Cosines between all positions of each map with itself: (E, N, D, P) -> (E, N, P, P)."""
-    unit: Tensor = F.normalize(maps, dim=2)
+    unit = F.normalize(maps, dim=2)
     return unit.transpose(2, 3) @ unit
 
 
 def _inverse_norms(maps: Tensor) -> Tensor:
     """(E, N, D, P) -> (E, N P)."""
-    return torch.linalg.vector_norm(maps, dim=2).clamp(min=1e-12).reciprocal().flatten(1)
+    norms: Tensor = torch.linalg.vector_norm(maps, dim=2).clamp(min=1e-12)
+    return norms.reciprocal().flatten(1)
 
 
 class MetaFusion(nn.Module):

@@ -68,6 +68,11 @@ class FeatureTable:
         """Size of a clip's features as :meth:`gather` gives them."""
         return sum(4 * leaf[0].numel() for leaf in self._leaves.values()) or 1
 
+    @property
+    def bytes(self) -> int:
+        """Size of all features as they are held."""
+        return sum(leaf.nbytes for leaf in self._leaves.values())
+
     def joined(self, other: FeatureTable) -> FeatureTable:
         """The leaves of two tables of the same clips, shared, not copied."""
         assert np.array_equal(self.rows, other.rows)

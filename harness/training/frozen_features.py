@@ -9,14 +9,16 @@ from functools import reduce
 from torch import nn
 
 from harness.api import FewShotMethod, encode_modality
-from harness.config.settings import Settings
 from harness.encoders.build import state_digest
 from harness.evaluation.features import FeatureTable, encode_clips
+from harness.training.job import TrainingJob
 from harness.training.warm_start import EncoderKey, warm_started_encoder
 from harness.training.workspace import Workspace
 
 SEARCH_SEED = 0
 """Learning rates are searched with it, whatever the seeds of a run, so that more seeds change nothing."""
+OWN_KEPT = 1 << 30
+"""Bytes of methods' own features that are kept; the oldest go first."""
 
 
 class FrozenFeatures:
@@ -31,34 +33,21 @@ class FrozenFeatures:
         self._shared: dict[tuple[object, ...], FeatureTable] = {}
         self._own: dict[tuple[object, ...], FeatureTable] = {}
 
-    def of(
-        self,
-        method: FewShotMethod,
-        keys: Mapping[str, EncoderKey],
-        settings: Settings,
-        role: str,
-        *,
-        seed: int,
-        title: str,
-        without: str = "",
-    ) -> FeatureTable:
-        """What a method with frozen encoders encodes of all usable clips of a role.
+    def of(self, job: TrainingJob, method: FewShotMethod, role: str, without: str = "") -> FeatureTable:
+        """What a job's method with frozen encoders encodes of all usable clips of a role.
 
         Args:
-            keys: modality -> shared encoder.
-            settings: of the row.
-            title: of the row, for who follows the run.
             without: as for :class:`harness.data.task.clip_source.ClipSource`.
         """
         tables = [
             self._of_encoder(
                 key, method.needs.outputs, role, without if (without == "video") == (name == "video") else ""
             )
-            for name, key in keys.items()
+            for name, key in job.encoder_keys(self.workspace.common).items()
             if name in method.encoders
         ]
         if type(method).encode_own is not FewShotMethod.encode_own:
-            tables.append(self._of_method(method, settings, role, seed, title, without))
+            tables.append(self._of_method(job, method, role, without))
         return reduce(FeatureTable.joined, tables)
 
     def _of_encoder(self, key: EncoderKey, outputs: tuple[str, ...], role: str, without: str) -> FeatureTable:
@@ -84,27 +73,25 @@ class FrozenFeatures:
                 )
         return self._shared[place].only([*(f"{key.modality}.{name}" for name in outputs), f"{key.modality}.present"])
 
-    def _of_method(
-        self, method: FewShotMethod, settings: Settings, role: str, seed: int, title: str, without: str
-    ) -> FeatureTable:
-        """What a method's own frozen networks make of the clips: once for all its learning rates."""
+    def _of_method(self, job: TrainingJob, method: FewShotMethod, role: str, without: str) -> FeatureTable:
+        """What a method's own frozen networks make of the clips: once for all learning rates of its row, and for all
+        seeds whose networks begin from one pre-training."""
         workspace = self.workspace
-        state = state_digest(nn.ModuleList(method.own_encoders()))
-        row = (title, seed)
-        place = (row, state, role, without)
+        place = (job.row_id, state_digest(nn.ModuleList(method.own_encoders())), role, without)
         if place not in self._own:
-            self._own = {old: table for old, table in self._own.items() if old[0] == row}
             method.to(workspace.device.torch).eval()
             rows = workspace.task.role_rows(role)
-            with self._progress(f"{title}: own features, {role} classes, seed {seed}", len(rows)) as advance:
+            with self._progress(f"{job.title}: own features, {role} classes, seed {job.seed}", len(rows)) as advance:
                 self._own[place] = encode_clips(
                     method.encode_own,
-                    workspace.clips(settings, method.setup.modalities, without),
+                    workspace.clips(job.settings, job.row.modalities, without),
                     rows,
                     workspace.device,
-                    settings.batch,
+                    job.settings.batch,
                     advance,
                 )
+            while len(self._own) > 1 and sum(table.bytes for table in self._own.values()) > OWN_KEPT:
+                del self._own[next(iter(self._own))]
         return self._own[place]
 
     @contextmanager

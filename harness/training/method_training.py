@@ -83,8 +83,7 @@ class MethodTraining:
             without: as for :class:`harness.data.task.clip_source.ClipSource`.
         """
         if job.frozen and type(method).encode is FewShotMethod.encode:
-            keys = job.encoder_keys(self.workspace.common)
-            return self.features.of(method, keys, job.settings, role, seed=job.seed, title=job.title, without=without)
+            return self.features.of(job, method, role, without)
         method.eval()
         rows = self.workspace.task.role_rows(role)
         return encode_clips(method.encode, self.clips(job, without), rows, self.workspace.device, job.settings.batch)
