@@ -40,6 +40,9 @@ class Settings(Frozen):
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     suites: tuple[str, ...] = ("test", "test-cross-subject")
     episodes: int | None = Field(None, ge=2, description="use only the first so many episodes of each suite")
+    validation_episodes: int | None = Field(
+        None, ge=2, description="use only the first so many episodes of the validation suite; none: as for `episodes`"
+    )
     ablation_episodes: int = Field(
         1_000, ge=0, description="episodes of the headline suite that are scored without a modality; 0: none"
     )

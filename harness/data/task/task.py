@@ -66,7 +66,10 @@ class Task:
     def suite(self, name: str) -> Suite:
         """A fixed suite, built once."""
         if name not in self._suites:
-            self._suites[name] = build_suite(suite_spec(name), self.split, self.clips, self.settings.episodes)
+            spec, episodes = suite_spec(name), self.settings.episodes
+            if spec.role == "validation":
+                episodes = self.settings.validation_episodes or episodes
+            self._suites[name] = build_suite(spec, self.split, self.clips, episodes)
         return self._suites[name]
 
     @cached_property
