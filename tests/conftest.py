@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
 from harness.config.specs import StoreSpec
 from harness.data.clips import ClipTable
@@ -17,9 +17,8 @@ from harness.data.prepare import prepare
 from harness.data.splits import load_split
 from harness.data.store import Store
 from harness.data.synthetic import SyntheticSettings, synthesize
-from tests.helpers.toys import toy_store
 
-torch.set_num_threads(1)  # the tests' tensors are tiny: more threads cost more than they give
+os.environ["OMP_NUM_THREADS"] = "1"  # the tests' tensors are tiny: more threads cost more than they give
 
 SuiteOf = Callable[[str, str], Suite]
 STORE = StoreSpec(frames=4, short_side=24, encoding="raw", sensor_grid=32)
@@ -39,6 +38,8 @@ def suite() -> SuiteOf:
 @pytest.fixture
 def toy() -> Store:
     """A store in memory; every test gets its own."""
+    from tests.helpers.toys import toy_store  # torch: xdist's first process, which runs no test, does without it
+
     return toy_store()
 
 

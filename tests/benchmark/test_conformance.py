@@ -39,6 +39,7 @@ def failed(findings: list[Finding]) -> dict[str, str]:
     return {finding.name: finding.detail for finding in findings if not finding.passed}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", MODALITIES, ids="+".join)
 @pytest.mark.parametrize("name", [*method_names(), TEMPLATE])
 def test_every_registered_method_conforms(name: str, modalities: tuple[str, ...]) -> None:
@@ -49,6 +50,7 @@ def test_every_registered_method_conforms(name: str, modalities: tuple[str, ...]
     assert [f.name for f in findings] == ["applies", *(CHECKS if applies else ())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", MODALITIES, ids="+".join)
 @pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 def test_every_variant_conforms(name: str, settings: dict[str, Any], modalities: tuple[str, ...]) -> None:
@@ -83,6 +85,7 @@ def test_a_method_that_cannot_be_built_is_one_finding() -> None:
     assert "widht" in finding.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mmact", "utd-mhad"])
 def test_query_j_is_class_j_scores_chance_on_the_headline_suite(suite: SuiteOf, name: str) -> None:
     label = suite(name, "test").draws.label

@@ -29,6 +29,8 @@ from harness.training.batches import EpisodeBatch
 from harness.training.initialisation import clip_shape, pretrains
 from tests.helpers.toys import CPU
 
+pytestmark = pytest.mark.slow  # networks of the papers' sizes
+
 Network = TypeVar("Network", bound=nn.Module)
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
 WAY, EPISODES, BASE_CLASSES = 5, 2, 18

@@ -21,6 +21,8 @@ from harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Titles, lasting, planned, run, task_with, workspace
 from tests.helpers.toys import toy_store
 
+pytestmark = pytest.mark.slow  # networks with released weights are trained
+
 NETWORK = {"channels": [8, 8, 16, 16], "stem_width": 8}
 SMALL = {"steps": 4, "validations": 2, "episodes_per_step": 1, "queries": 1}
 SGD = {**SMALL, "optimiser": "sgd", "momentum": 0.9, "schedule": "constant", "learning_rate": 0.01}
@@ -124,7 +126,6 @@ def test_weights_in_another_folder_are_the_same_row(done: Path, store: Store, we
     assert pending == [False, True, True, False]
 
 
-@pytest.mark.slow
 def test_a_row_alone_gives_what_it_gives_among_others(done: Path, store: Store, weights: Path, tmp_path: Path) -> None:
     for number in range(len(rows(weights))):
         out = tmp_path / str(number)

@@ -156,12 +156,13 @@ def test_a_second_run_does_nothing(done: Path, store: Store) -> None:
     assert lasting(done) == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "step"),
     [
         ("warm start of the sensors encoder", 3),
         ("protonet, both, frozen", 5),
-        pytest.param("protonet, both, end_to_end", 5, marks=pytest.mark.slow),
+        ("protonet, both, end_to_end", 5),
     ],
 )
 def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(

@@ -18,6 +18,8 @@ from harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Interrupt, Titles, lasting, planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
 
+pytestmark = pytest.mark.slow  # a dozen runs
+
 ROWS = [
     {"method": "protonet", "modalities": ["sensors"]},
     {"method": "sensor_nn", "modalities": ["video"]},

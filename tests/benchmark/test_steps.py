@@ -56,6 +56,7 @@ def test_the_steps_of_a_run_in_their_order(store: Store, tmp_path: Path) -> None
     assert [step.key.modality for step in steps if isinstance(step, WarmStartStep)] == ["video", "sensors", "video"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [[0], [3, 0, 5]])
 def test_what_a_step_needs_comes_before_it(store: Store, tmp_path: Path, seeds: list[int]) -> None:
     _, steps = planned(place(store, tmp_path, seeds=seeds, suites=["test", "test-paper"]))

@@ -79,6 +79,7 @@ def embedded(method: TRX, frames: Tensor) -> FeatureTable:
     return embed_clips(method, encoded, CPU)
 
 
+@pytest.mark.slow
 def test_scores_of_both_agree(suite: Suite, frames: Tensor) -> None:
     method = make(frames.shape[2])
     table, draws = embedded(method, frames), suite.draws

@@ -154,6 +154,7 @@ def test_a_worker_that_fails_midway_leaves_what_a_second_run_completes(
     assert_same(prepare(table, STORE, tmp_path), store)
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_a_store_that_a_second_run_completes(
     store: Store, table: ClipTable, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_classes_asked_for_in_their_order(root: Path, tmp_path: Path) -> None:
     shown = preview(index(root), find_layout(root), tmp_path / "made" / "sheet.png", ("talking", "kicking"), frames=3)
     assert [clip.split("/")[0] for clip in shown] == ["talking", "kicking"]
@@ -36,6 +37,7 @@ def test_without_names_every_class_of_a_small_set_is_shown(root: Path, tmp_path:
     assert [clip.split("/")[0] for clip in shown] == ["kicking", "talking"]
 
 
+@pytest.mark.slow
 def test_a_clip_with_every_sensor_is_preferred(root: Path, tmp_path: Path) -> None:
     table = index(root)
     table.frame.loc[table.frame["scene"] == 1, "gyro"] = ""

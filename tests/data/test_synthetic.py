@@ -52,6 +52,7 @@ def rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
 # --- files -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one(small: Path, tmp_path: Path) -> None:
     synthesize(tmp_path / "again", SMALL, workers=2)
     assert digests(tmp_path / "again") == digests(small)

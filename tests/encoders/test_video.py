@@ -41,6 +41,7 @@ def test_every_output_of_every_network(name: str) -> None:
             torch.testing.assert_close(encoder.tail(output, value), found["vector"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGED)
 def test_modulation(name: str) -> None:
     encoder = video_encoder(name)

@@ -76,6 +76,7 @@ def test_every_file_is_written_beside_the_records(run: Path) -> None:
     assert not list(run.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_same_records_same_bytes(run: Path, tmp_path: Path) -> None:
     """In other processes, with other orders of hashes, from another path, with files made in another order."""
     python(WRITE, run, seed="1")

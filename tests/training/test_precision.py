@@ -19,6 +19,8 @@ from harness.benchmark.conformance.checks import MODALITIES
 from harness.config.plugins.registry import load_method, method_names
 from harness.runtime.device import Device, choose_device
 
+pytestmark = pytest.mark.slow  # every method twice
+
 BFLOAT16, FLOAT32 = 0.1, 1e-4
 LAST_BITS = 8 * torch.finfo(torch.float32).eps
 CPU = choose_device("cpu", "float32")

@@ -33,6 +33,7 @@ def task() -> Task:
     return toy_task()
 
 
+@pytest.mark.slow
 @MAKE
 def test_the_loss_falls(task: Task, tmp_path: Path, make: Callable[[Task], Pretraining]) -> None:
     network = make(task)
@@ -43,6 +44,7 @@ def test_the_loss_falls(task: Task, tmp_path: Path, make: Callable[[Task], Pretr
     assert (trained.steps, trained.clips, trained.resumed) == (30, 720, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 5])
 @pytest.mark.parametrize("cause", ["interrupt", "source"])
 @MAKE

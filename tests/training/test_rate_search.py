@@ -25,6 +25,8 @@ from harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Interrupt, Titles, lasting, one, planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
 
+pytestmark = pytest.mark.slow  # some twenty runs
+
 RATES = (1e-5, 0.003, 0.02)
 ROW = {"method": "protonet", "modalities": ["sensors"], "settings": {"projection": 8}}
 BUDGET = toy_settings().frozen.model_dump() | {"search": RATES}

@@ -51,6 +51,7 @@ def words(figure: Any) -> list[str]:
     return [text.get_text() for text in figure.texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [("video",), ("sensors",), ("video", "sensors")])
 def test_three_clips_with_all_their_modalities(
     task: Task, tmp_path: Path, figures: list[Any], modalities: tuple[str, ...]
@@ -72,6 +73,7 @@ def test_three_clips_with_all_their_modalities(
     assert [word for word in words(figure) if "subject" in word] == list(names), "spread over the rows"
 
 
+@pytest.mark.slow
 def test_the_same_picture_every_time_and_another_for_another_seed(task: Task, tmp_path: Path) -> None:
     network = autoencoding(task, "video", "sensors")
     one, two, other = (draw(network, task, tmp_path / f"{k}.png", seed=seed) for k, seed in enumerate((0, 0, 1)))
@@ -125,6 +127,7 @@ def test_masked_pixels_are_grey_and_the_others_as_they_are(task: Task, tmp_path:
         assert not np.array_equal(rebuilt[grey], recorded[grey])
 
 
+@pytest.mark.slow
 def test_of_neighbouring_clips_the_most_complete_is_drawn_and_what_is_missing_is_said(
     task: Task, tmp_path: Path, figures: list[Any]
 ) -> None:

@@ -34,6 +34,7 @@ FIRST_QUERY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "name"), COMMITTED)
 def test_digests_are_as_committed(suite: SuiteOf, split: str, name: str) -> None:
     assert suite(split, name).digest == committed_digests()[split][name]
@@ -93,6 +94,7 @@ def test_a_smoke_run_takes_the_first_episodes_under_another_digest(suite: SuiteO
     assert build_suite(suite_spec("val"), *shipped_clips("mmact"), episodes=5_000).digest == whole.digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "name"), COMMITTED)
 def test_support_and_query_share_what_the_suite_allows(suite: SuiteOf, split: str, name: str) -> None:
     built = suite(split, name)
@@ -109,6 +111,7 @@ def test_support_and_query_share_what_the_suite_allows(suite: SuiteOf, split: st
     assert (ordered[:, 1:] != ordered[:, :-1]).all(), "no clip occurs twice in an episode"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", committed_digests())
 @pytest.mark.parametrize("name", [*FIXED, "test-paper"])
 def test_classes_labels_and_queries_are_uniform(suite: SuiteOf, split: str, name: str) -> None:

@@ -94,6 +94,7 @@ def test_the_prior_starts_from_what_was_pre_trained() -> None:
         assert not any(torch.equal(scratch[name], value) for name, value in wanted.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("known", "kept"), [("video", "sensor_embed."), ("sensors", "patch_embed.")])
 def test_a_modality_that_was_not_pre_trained_keeps_its_initial_embedding(known: str, kept: str) -> None:
     scratch, own = build().prior.state_dict(), build(pretrained={known: states()[known]}).prior.state_dict()
@@ -165,6 +166,7 @@ def test_the_shared_sensor_encoder_neither_runs_nor_learns_beside_networks_of_ea
     assert not any(name.endswith(".samples") for name in shared.encode(clips(4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [BOTH, ("video",), ("sensors",)], ids="+".join)
 @pytest.mark.parametrize("head", ["attention", "protonet"])
 def test_it_learns(head: str, modalities: tuple[str, ...]) -> None:

@@ -58,6 +58,7 @@ def test_unequal_classes_differ() -> None:
         assert least <= max(shares) - min(shares) <= most + 0.2 * (most < 1)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
