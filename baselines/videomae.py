@@ -28,7 +28,7 @@ from torch import nn
 from baselines.protonet import ProtoNet
 from harness.api import Clips, Features, Needs, Pretraining, Setup
 from harness.encoders.sizes import SIZES
-from methods.mu_mae.given import GivenVectors
+from methods.mu_mae.precomputed import PrecomputedVectors
 from methods.mu_mae.pretraining import MaskedAutoencoding
 from methods.mu_mae.prior import build_prior, clip_layout
 
@@ -59,8 +59,8 @@ class VideoMAE(ProtoNet):
     def __init__(
         self, setup: Setup, *, projection: int = 0, global_loss: float = 0.0, video_ratio: float = 0.9
     ) -> None:
-        given = GivenVectors(SIZES[setup.transformer.size].width)
-        super().__init__(replace(setup, encoders={"video": given}), projection=projection, global_loss=global_loss)
+        stand_in = PrecomputedVectors(SIZES[setup.transformer.size].width)
+        super().__init__(replace(setup, encoders={"video": stand_in}), projection=projection, global_loss=global_loss)
         del self.encoders["video"]  # the transformer is the method's own
         self.transformer = build_prior(setup, clip_layout(setup))
 

@@ -59,7 +59,7 @@ def command(
     from harness.records import RecordFolder
     from harness.report import records_folder
     from harness.report.model.external_score import score_blocks
-    from harness.report.results.alone import measured_alone
+    from harness.report.results.single_evaluation import measured_single
     from harness.report.writers.terminal import say, show_blocks
 
     used = _modalities(modalities, record)
@@ -74,7 +74,7 @@ def command(
     if record:
         external.require_new(records, training, evaluation)
     external.log_access(records, evaluation)
-    measured = measured_alone(training, evaluation, predictions.predicted, suite_record, episodes)
+    measured = measured_single(training, evaluation, predictions.predicted, suite_record, episodes)
     show_blocks(score_blocks(measured, predictions.incomplete), console)
     if record:
         external.write(records, training, evaluation, predictions, episodes)

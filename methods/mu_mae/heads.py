@@ -23,7 +23,7 @@ from baselines.protonet import ProtoNet
 from baselines.trx import TRX
 from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
 from methods.mu_mae import scoring
-from methods.mu_mae.given import GivenVectors
+from methods.mu_mae.precomputed import PrecomputedVectors
 from methods.mu_mae.scoring import AttendedMaps
 
 GRID = (1, 2, 2)
@@ -115,13 +115,13 @@ HEADS: dict[str, type[FewShotMethod]] = {
 }
 
 
-def build_head(name: str, setup: Setup, given: GivenVectors, **settings: Any) -> FewShotMethod:
-    """A head on given vectors, or on their view as maps of 2 x 2 positions.
+def build_head(name: str, setup: Setup, vectors: PrecomputedVectors, **settings: Any) -> FewShotMethod:
+    """A head on vectors made elsewhere, or on their view as maps of 2 x 2 positions.
 
     Args:
         name: one of :data:`HEADS`.
         setup: of the method that it is a part of.
-        given: stands for an encoder, of :data:`GRID`.
+        vectors: stands for an encoder, of :data:`GRID`.
         settings: those that the head has are its own, the others are left out.
 
     Raises:
@@ -131,10 +131,10 @@ def build_head(name: str, setup: Setup, given: GivenVectors, **settings: Any) ->
     for output in kind.needs.outputs:
         if output not in {"vector", "map"}:
             raise NotApplicable(f"{name} needs a {output.split(':')[0]}; the fusion gives a vector and its map view")
-    if given.widths["vector"] % prod(given.grid):
+    if vectors.widths["vector"] % prod(vectors.grid):
         raise NotApplicable(
-            f"the fused width {given.widths['vector']} is not a multiple of 4, the positions of its map view"
+            f"the fused width {vectors.widths['vector']} is not a multiple of 4, the positions of its map view"
         )
     own = inspect.signature(kind).parameters.keys() & settings.keys()
-    stand_in = replace(setup, modalities=("video",), encoders={"video": given})
+    stand_in = replace(setup, modalities=("video",), encoders={"video": vectors})
     return kind(stand_in, **{key: settings[key] for key in own})

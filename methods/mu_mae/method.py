@@ -37,8 +37,8 @@ from harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Pretra
 from harness.encoders.tokens import Layout
 from methods.mu_mae.fitting import SETTINGS, fitting
 from methods.mu_mae.fusion import PriorGuidedFusion, SensorCNN
-from methods.mu_mae.given import GivenVectors
 from methods.mu_mae.heads import GRID, build_head
+from methods.mu_mae.precomputed import PrecomputedVectors
 from methods.mu_mae.pretraining import MaskedAutoencoding
 from methods.mu_mae.prior import build_prior, clip_layout
 
@@ -150,7 +150,7 @@ class MuMAE(FewShotMethod):
             )
         if normalise:
             self.networks.update({name: nn.GroupNorm(1, each) for name, each in widths.items()})
-        self.fused = GivenVectors(self.fusion.fusion.linear.out_features, GRID)
+        self.fused = PrecomputedVectors(self.fusion.fusion.linear.out_features, GRID)
         self.head = build_head(
             head,
             setup,

@@ -12,8 +12,8 @@ from baselines.mastaf import MASTAF
 from baselines.protonet import ProtoNet
 from harness.api import Features, FewShotMethod, Setup
 from harness.runtime.seeding import seeded
-from methods.mu_mae.given import GivenVectors
 from methods.mu_mae.heads import GRID, HEADS, AttentionHead, build_head
+from methods.mu_mae.precomputed import PrecomputedVectors
 from tests.helpers.mu_mae_methods import build, clips, episodes, scores, targets
 
 WIDTH = 24
@@ -24,12 +24,12 @@ CLOSE: dict[str, Any] = {"rtol": 0.0, "atol": 1e-5}
 
 def head(name: str, **settings: Any) -> FewShotMethod:
     with seeded("head"):
-        return build_head(name, SETUP, GivenVectors(WIDTH, GRID), **settings).eval()
+        return build_head(name, SETUP, PrecomputedVectors(WIDTH, GRID), **settings).eval()
 
 
 def features(head: FewShotMethod, shape: tuple[int, ...], seed: int) -> Features:
     vectors = torch.randn(*shape, WIDTH, generator=torch.Generator().manual_seed(seed))
-    leaves = head.embed(GivenVectors(WIDTH, GRID).features(vectors.flatten(0, -2)))
+    leaves = head.embed(PrecomputedVectors(WIDTH, GRID).features(vectors.flatten(0, -2)))
     return {name: value.unflatten(0, shape) for name, value in leaves.items()}
 
 
@@ -74,7 +74,7 @@ def test_a_head_takes_the_settings_that_it_has() -> None:
 
 def test_maps_are_views_of_the_vectors() -> None:
     vectors = torch.arange(48.0).view(2, 24)
-    features = GivenVectors(WIDTH, GRID).features(vectors)
+    features = PrecomputedVectors(WIDTH, GRID).features(vectors)
     assert torch.equal(features["video.map"], vectors.view(2, 6, 1, 2, 2))
     assert torch.equal(features["video.vector"], vectors)
 

@@ -11,8 +11,8 @@ from harness.records import EvaluationRecord, RecordFolder, SuiteRecord, Trainin
 from harness.report import read_report
 from harness.report.model.blocks import Items, Paragraph, Table
 from harness.report.model.external_score import score_blocks
-from harness.report.results.alone import measured_alone
 from harness.report.results.measured import Measured
+from harness.report.results.single_evaluation import measured_single
 from tests.helpers.small_runs import GENERATED, add_external, add_suite, shares
 
 EPISODES = 60
@@ -31,7 +31,7 @@ def alone(folder: Path) -> Measured:
     (training,), (evaluation,) = records.all(TrainingRecord), records.all(EvaluationRecord)
     (suite,) = records.all(SuiteRecord)
     predicted, _ = records.read_predictions(evaluation)
-    return measured_alone(training, evaluation, predicted, suite, records.read_episodes(suite))
+    return measured_single(training, evaluation, predicted, suite, records.read_episodes(suite))
 
 
 def test_it_says_what_the_row_of_a_report_says(folder: Path) -> None:
@@ -74,6 +74,6 @@ def test_an_incomplete_episode_is_left_out(folder: Path) -> None:
     (suite,) = records.all(SuiteRecord)
     predicted = np.array(records.read_predictions(evaluation)[0])
     predicted[:5] = -1
-    found = measured_alone(training, evaluation, predicted, suite, records.read_episodes(suite))
+    found = measured_single(training, evaluation, predicted, suite, records.read_episodes(suite))
     assert found.episodes == EPISODES - 5
     assert not found.complete

@@ -10,7 +10,7 @@ from harness.report.results.load import Scored, Suite
 from harness.report.results.measured import Measured
 
 
-def measured_alone(
+def measured_single(
     training: TrainingRecord,
     evaluation: EvaluationRecord,
     predicted: np.ndarray,

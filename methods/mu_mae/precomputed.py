@@ -11,7 +11,7 @@ from harness.api import Encoder, Features
 from methods.mu_mae.scoring import as_map
 
 
-class GivenVectors(Encoder):
+class PrecomputedVectors(Encoder):
     """Has the widths of an encoder and computes nothing. It is called "video" because heads ask for a modality that
     they know.
 
