@@ -30,7 +30,7 @@ def command(
 
     Example: oneshot report results/utd-mhad --out /tmp/report
     """
-    from harness.cli.console import console
+    from harness.cli.console import console, show_pages
     from harness.cli.runs import only_run
     from harness.report import Report, read_report, records_folder, write_files, write_overview
     from harness.report.writers.terminal import show
@@ -47,9 +47,4 @@ def command(
         console.print()
     if several:
         written.append(write_overview(reports, chosen, out or chosen))
-    pages = [path for path in written if path.suffix in {".html", ".md"}]
-    console.print(
-        f"written: {', '.join(map(str, pages))}; beside them LaTeX, CSV, BibTeX and figures",
-        markup=False,
-        soft_wrap=True,
-    )
+    show_pages(written)

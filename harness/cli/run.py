@@ -57,7 +57,7 @@ def command(
     from harness.benchmark.set_aside import set_aside
     from harness.benchmark.steps import pending_steps
     from harness.cli import plan_view
-    from harness.cli.console import console
+    from harness.cli.console import console, show_pages
     from harness.cli.watch import TerminalWatcher
     from harness.config.presets import load_settings
     from harness.data.task.open_task import open_task
@@ -86,4 +86,4 @@ def command(
     run_plan(workspace, plan, steps)
     report, files = write_report(folder)
     show(report, console)
-    console.print(f"written: {', '.join(str(path) for path in files)}", soft_wrap=True)
+    show_pages(files)
