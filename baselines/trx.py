@@ -114,8 +114,8 @@ class CrossTransformer(nn.Module):
         """What a clip contributes to any episode, from frames (B, T, D).
 
         Returns:
-            keys and values (B, T c, H), the parts; scale and shift (B, P) of the keys of tuples, and norm (B), the mean
-            over tuples of |v|^2; the names end in the cardinality.
+            keys and values (B, T c, H), the parts, and scale and shift (B, P) of the keys of tuples; the names end in
+            the cardinality.
         """
         keys, values = (self._parts(frames, layer) for layer in (self.key_projection, self.value_projection))
         with torch.autocast(frames.device.type, enabled=False):
@@ -125,8 +125,7 @@ class CrossTransformer(nn.Module):
             variance = _of_tuples(keys @ keys.transpose(1, 2), sums) / keys.shape[-1]
             scale = (variance + norm.eps).rsqrt()
             shift = (keys @ (norm.weight * norm.bias)) @ sums.T * scale
-            mean_norm = _of_tuples(values @ values.transpose(1, 2), sums).mean(dim=1)
-        leaves = {"keys": keys * norm.weight, "values": values, "scale": scale, "shift": shift, "norm": mean_norm}
+        leaves = {"keys": keys * norm.weight, "values": values, "scale": scale, "shift": shift}
         return {f"{name}{self.cardinality}": leaf for name, leaf in leaves.items()}
 
     def attention(self, support: Features, query: Features) -> Tensor:
@@ -147,16 +146,24 @@ class CrossTransformer(nn.Module):
         attention = self._attention(support, query)
         episodes, classes, shots, slots = support["values"].shape[:4]
         queries, sums = query["values"].shape[1], self._sums_of(query)
+        values, asked = self._centred(support["values"], query["values"])
         spread = sums.T.expand(episodes * classes * shots, -1, -1)
         weights = torch.bmm(spread, attention.reshape(len(spread), -1, attention.shape[3]))  # on the support's parts
         weights = weights.view(episodes * classes, shots * slots, -1)
-        products = (_products(support["values"], query["values"]) @ sums.T).flatten(2).view_as(weights)
-        parts = support["values"].flatten(2, 3).flatten(0, 1)
+        products = (_products(values, asked) @ sums.T).flatten(2).view_as(weights)
+        parts = values.flatten(2, 3).flatten(0, 1)
         gram = parts @ parts.transpose(1, 2)
         # w' G w - 2 w' (parts . v), summed over the parts and over the tuples of a query
         rest = torch.baddbmm(products, gram, weights, beta=-2)
         distance = (rest * weights).sum(dim=1).view(episodes, classes, queries, -1).mean(dim=3)
-        return -(query["norm"][:, :, None] + distance.transpose(1, 2))
+        norm = _of_tuples((asked @ asked.transpose(2, 3)).flatten(0, 1), sums).mean(dim=1).view(episodes, queries, 1)
+        return -(norm + distance.transpose(1, 2))
+
+    def _centred(self, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Parts of values minus what those of an episode share: it cancels in every distance, but for its digits."""
+        common = support.unflatten(3, (-1, self.cardinality)).mean(dim=(1, 2, 3))
+        common = common.repeat(1, support.shape[3] // self.cardinality, 1).unsqueeze(1)
+        return support - common.unsqueeze(1), query - common
 
     def sums(self, steps: int, device: torch.device) -> Tensor:
         """(P, T c): which parts a tuple is the sum of."""
@@ -188,7 +195,7 @@ class CrossTransformer(nn.Module):
         return self.sums(query["keys"].shape[2] // self.cardinality, query["keys"].device)
 
     def _own(self, features: Features) -> Features:
-        names = ("keys", "values", "scale", "shift", "norm")
+        names = ("keys", "values", "scale", "shift")
         return {name: features[f"{name}{self.cardinality}"].float() for name in names}
 
 

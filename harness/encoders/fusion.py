@@ -6,7 +6,8 @@ numbers would decide alone. One norm for the whole clip leaves the relative size
 
 * vectors are concatenated;
 * sequences are brought to the times of the first modality (frames, where there is video) and concatenated step by step;
-* maps of sensors are brought to the times of the video's map and repeated at every place: extra channels.
+* maps and outputs of stages of sensors are brought to the times of the video's and repeated at every place: extra
+  channels.
 
 A modality that a clip lacks contributes zeros.
 """
@@ -27,14 +28,14 @@ class Fusion(nn.Module):
 
     Args:
         setup: of the method.
-        output: "vector", "sequence" or "map".
+        output: "vector", "sequence", "map" or a stage.
         normalise: False leaves the encoders' outputs as they are (a published recipe on one modality).
         affine: False leaves out the learned gain and bias.
 
     Attributes:
         width: D of the fused output.
         positions: t * h * w of the fused map, which are those of the first modality's; 0 for other outputs.
-        steps: T of the fused sequence, likewise.
+        steps: T of the fused sequence or stage, likewise; 0 for other outputs.
     """
 
     def __init__(self, setup: Setup, output: str, *, normalise: bool = True, affine: bool = True) -> None:
@@ -42,7 +43,7 @@ class Fusion(nn.Module):
         self.modalities, self.output, self.width = setup.modalities, output, setup.width(output)
         first = setup.encoders[setup.modalities[0]]
         self.positions = prod(first.grid) if output == "map" else 0
-        self.steps = first.steps if output == "sequence" else 0
+        self.steps = 0 if output in {"vector", "map"} else first.steps
         widths = {name: encoder.widths[output] for name, encoder in setup.encoders.items() if normalise}
         self.norm = nn.ModuleDict({name: nn.GroupNorm(1, width, affine=affine) for name, width in widths.items()})
 
@@ -50,7 +51,7 @@ class Fusion(nn.Module):
         """Fuse leaves ``"<modality>.<output>"`` of B clips.
 
         Returns:
-            (B, D), (B, T, D) or (B, D, t, h, w).
+            (B, D), (B, T, D), or (B, D, t, h, w) of maps and stages.
         """
         parts: list[Tensor] = []
         for name in self.modalities:
@@ -63,7 +64,7 @@ class Fusion(nn.Module):
                 part = torch.where(present, self.norm[name](part), 0.0)  # zeros get the norm's bias
             if parts and self.output == "sequence":
                 part = at_times(part, parts[0].shape[2])
-            elif parts and self.output == "map":
+            elif parts and self.output != "vector":
                 part = at_times(part.flatten(2), parts[0].shape[2])[..., None, None].expand(-1, -1, *parts[0].shape[2:])
             parts.append(part)
         fused = torch.cat(parts, dim=1)

@@ -1,15 +1,19 @@
-"""The first methods: known answers."""
+"""Methods on vectors and controls: known answers."""
 
 from __future__ import annotations
 
 import torch
 
+from baselines.matching_net import MatchingNet
+from baselines.meta_baseline import MetaBaseline
 from baselines.protonet import ProtoNet
 from baselines.random import Random
 from baselines.sensor_nn import SensorNearestNeighbour
+from baselines.video_nn import VideoNearestNeighbour
 from harness.api import Clips, Setup
 from harness.encoders.build import build_encoder
 from tests.helpers.toys import toy_settings
+from tests.parity.arrays import FixedFeatures, setup
 
 SENSORS = ("acc", "gyro")
 SETUP = Setup(("sensors",), SENSORS, 6, 2, 1)
@@ -74,3 +78,35 @@ def test_random_scores_are_uniform_and_change_with_any_bit_of_a_clip() -> None:
     assert abs(float(scores.mean()) - 0.5) < 4 * (1 / 12 / scores.numel()) ** 0.5
     columns = scores[0] - scores[0].mean()
     assert abs(float(torch.corrcoef(columns.T).fill_diagonal_(0).abs().max())) < 5 / 500**0.5
+
+
+def test_a_class_scores_the_logarithm_of_the_attention_that_its_clips_get() -> None:
+    method = MatchingNet(setup(FixedFeatures(2), way=2), scale=2.0)
+    support = {"vector": torch.tensor([[[[1.0, 0.0], [0.0, 1.0]], [[-1.0, 0.0], [0.0, -1.0]]]])}
+    scores = method.score(support, {"vector": torch.tensor([[[1.0, 0.0]]])})[0, 0]
+    attention = torch.tensor([2.0, 0.0, -2.0, 0.0]).softmax(dim=0)
+    torch.testing.assert_close(scores, torch.stack([attention[:2].sum(), attention[2:].sum()]).log())
+    torch.testing.assert_close(scores.exp().sum(), torch.tensor(1.0))
+
+
+def test_meta_baseline_scores_are_scaled_cosines_to_class_means() -> None:
+    method = MetaBaseline(setup(FixedFeatures(2), way=2), scale=10.0)
+    support = {"vector": torch.tensor([[[[3.0, 0.0], [1.0, 0.0]], [[0.0, 2.0], [2.0, 0.0]]]])}
+    scores = method.score(support, {"vector": torch.tensor([[[0.0, 5.0]]])})
+    torch.testing.assert_close(scores, torch.tensor([[[0.0, 10 * 0.5**0.5]]]))
+
+
+def test_the_video_control_sees_postures_and_neither_motion_nor_exposure() -> None:
+    method = VideoNearestNeighbour(Setup(("video",), (), 6, 2, 1))
+    up, down = torch.zeros(2, 4, 3, 48, 48).unbind()
+    up[:, :, :16], down[:, :, 32:] = 0.5, 0.5
+    moving = torch.stack([up[0], down[0], up[0], down[0]])
+    video = torch.stack([up, down, up * 0.5 + 0.1, moving, moving.flip(0)])
+    encoded = method.encode(Clips(video, {}, {}, {"video": torch.ones(5, dtype=torch.bool)}))
+    support = {name: value[:2].view(1, 2, 1, -1) for name, value in encoded.items()}
+    query = {name: value[2:].unsqueeze(0) for name, value in encoded.items()}
+    scores = method.score(support, query)[0]
+    torch.testing.assert_close(scores[0, 0], torch.tensor(0.0), atol=1e-4, rtol=0)
+    assert scores[0, 0] > scores[0, 1]
+    torch.testing.assert_close(scores[1], scores[2])
+    torch.testing.assert_close(scores[1, 0], scores[1, 1])

@@ -2,7 +2,8 @@
 
 ``vectors/*.npz`` hold random weights and inputs and what the original public code made of them (tobyperrett/trx at
 390c20a, blue-blue272/fewshot-CAN at 6055985, lxhit/STAF at 10c7d9a, lxhit/mu-mae at 67335d1, cambridge-mlg/cnaps at
-c172399 and peymanbateni/simple-cnaps at 5c43a08); they are data, and ``vectors/outputs.json`` names the outputs among
+c172399, peymanbateni/simple-cnaps at 5c43a08, Anirudh257/strm at 54368fe, and alibaba-mmai-research/HyRSM at 82100b6
+for HyRSM and OTAM); they are data, and ``vectors/outputs.json`` names the outputs among
 them.
 """
 

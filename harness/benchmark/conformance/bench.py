@@ -20,7 +20,7 @@ TRANSFORMER = TransformerSpec("micro", patch=8, tubelet=2, sensor_tokens=4)
 class TinyEncoder(Encoder):
     """A shared encoder of every output kind from two linear layers; refuses outputs that ``needs`` does not declare.
 
-    The second layer and its norm are the last stage: they make the vector from any ``"stage:k"``.
+    The second layer and its norm are the last stage: they make the vector from any ``"stage:k"`` before it.
     """
 
     width = 16
@@ -41,7 +41,7 @@ class TinyEncoder(Encoder):
         stage: Tensor = torch.tanh(self.linear(self._places(clips))).movedim(-1, 1)  # (B, D, t, h, w)
         places = self._last_stage(stage)
         sequence = places.mean(dim=(3, 4)).transpose(1, 2)
-        known = {"sequence": sequence, "vector": sequence.mean(dim=1), "map": places}
+        known = {"sequence": sequence, "vector": sequence.mean(dim=1), "map": places, "stage:-1": places}
         return {name: known.get(name, stage) for name in outputs}
 
     def tail(self, stage: str, value: Tensor, film: Film | None = None) -> Tensor:

@@ -21,13 +21,19 @@ from harness.runtime.errors import HarnessError, nearest
 BUILT_IN = {
     "can": "baselines.can:CAN",
     "cnaps": "baselines.cnaps:CNAPs",
+    "hyrsm": "baselines.hyrsm:HyRSM",
     "linear_probe": "baselines.linear_probe:LinearProbe",
     "mastaf": "baselines.mastaf:MASTAF",
+    "matching_net": "baselines.matching_net:MatchingNet",
+    "meta_baseline": "baselines.meta_baseline:MetaBaseline",
     "mu_mae": "methods.mu_mae.method:MuMAE",
+    "otam": "baselines.otam:OTAM",
     "protonet": "baselines.protonet:ProtoNet",
     "random": "baselines.random:Random",
     "sensor_nn": "baselines.sensor_nn:SensorNearestNeighbour",
+    "strm": "baselines.strm:STRM",
     "trx": "baselines.trx:TRX",
+    "video_nn": "baselines.video_nn:VideoNearestNeighbour",
     "videomae": "baselines.videomae:VideoMAE",
 }
 GROUP = "mmact_oneshot.methods"
