@@ -1,6 +1,6 @@
 """Control: nearest neighbour on the mean grey frame of a clip. Nothing is trained.
 
-It sees postures, held objects and rooms, and no motion at all: an encoder that does worse is blind to them.
+Postures, held objects and rooms show in it, motion does not: an encoder that does worse misses them.
 """
 
 from __future__ import annotations

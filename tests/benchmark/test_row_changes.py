@@ -15,7 +15,6 @@ from harness.data.store import Store
 from harness.encoders.frames import timm_network
 from harness.records import EvaluationRecord, RecordFolder, TrainingRecord
 from harness.report import write_report
-from harness.report.results.report import named_rows
 from harness.runtime.progress import Watcher
 from harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Titles, lasting, planned, run, task_with, workspace
@@ -148,7 +147,7 @@ def test_costs_are_estimated_row_by_row(store: Store, weights: Path, tmp_path: P
 
 def test_the_report_ranks_no_row_of_it_and_names_the_weights(done: Path) -> None:
     report, _ = write_report(done)
-    rows = [row for _, _, row in named_rows(report)]
+    rows = [row for study in report.studies for results in study.suites for row in results.rows]
     assert len(rows) == 4
     assert [row.rank for row in rows] == [None] * 4
     assert "resnet 10t.pth" in (done / "report.md").read_text()

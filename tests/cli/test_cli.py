@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from harness.cli import main as cli
+from harness.cli.plan_view import show_set_aside
 from harness.data.clips import ClipTable
 from harness.data.splits import load_split
+from tests.helpers.toy_runs import workspace
+from tests.helpers.toys import toy_task
 
 SMALL = [
     "store.frames=4", "store.short_side=24", "store.sensor_grid=32", "input.frames=4", "input.size=16",
@@ -108,6 +113,58 @@ def test_the_main_job_from_recordings_to_report(recordings: Path, split_file: Pa
     assert travelled.exit_code == 0, "a store is enough where the recordings are not"
     other = oneshot("run", "--data", store, *common[3:], *settings, "--set", "store.frames=5")
     assert "the store was prepared as" in refused(other)
+
+
+def files_of(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Content of every file, and when it was written."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def test_force_where_nothing_is_recorded_says_so(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    show_set_aside(workspace(tmp_path, toy_task()), tmp_path / "replaced" / "1", [], Console(file=stream, width=40))
+    assert stream.getvalue().splitlines() == [
+        "--force: nothing of this run is recorded yet.",
+        "The log of test accesses is kept: 0 so far.",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_force_moves_what_is_recorded_aside_and_does_it_again(
+    recordings: Path, split_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    where = ("--data", recordings, "--split", split_file, "--store", tmp_path / "store", "--out", out)
+    settings = [part for setting in SMALL for part in ("--set", setting)]
+    command = ["run", *where, "--method", "random", "--modalities", "both", *settings]
+    first = oneshot(*command, "--force")
+    assert first.exit_code == 0, first.output
+    assert "--force: nothing of this run is recorded yet." in first.output
+    assert "The log of test accesses is kept: 0 so far." in first.output
+    before = files_of(tmp_path)
+
+    planned = oneshot(*command, "--force", "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "--force:" not in planned.output
+    assert files_of(tmp_path) == before, "a dry run writes and moves nothing"
+
+    again = oneshot(*command, "--force")
+    assert again.exit_code == 0, again.output
+    aside = files_of(out / "replaced" / "1")
+    assert {name.split("/")[1] for name in aside} == {"training", "evaluation", "predictions"}
+    assert f"--force: {len(aside)} files moved to {out / 'replaced' / '1'}:" in again.output
+    printed = [line.removeprefix("  ") for line in again.output.splitlines() if line.startswith("  records/")]
+    assert sorted(printed) == sorted(aside)
+    assert "The log of test accesses is kept: 2 so far." in again.output
+    after = files_of(out)
+    for name, moved in aside.items():
+        assert moved == before[f"out/{name}"], "as it was"
+        assert after[name][1] > moved[1], "written again"
+    log = "records/test_access.jsonl"
+    assert after[log][0].startswith(before[f"out/{log}"][0])
+    assert len(after[log][0].splitlines()) == 4
 
 
 def test_prepare_says_when_there_is_nothing_to_do(recordings: Path, tmp_path: Path) -> None:

@@ -134,6 +134,14 @@ def test_it_is_written_once_and_the_same_every_time(task: Task, tmp_path: Path) 
     assert {name: path.stat().st_mtime_ns for name, path in files.items()} == before
 
 
+def test_data_split_and_suite_each_count_in_an_evaluation_digest() -> None:
+    parts = {"data": "d", "split": "s", "suite": "e"}
+    found = [evaluation_digest(**parts), *(evaluation_digest(**{**parts, name: "x"}) for name in parts)]
+    assert len(set(found)) == 4
+    assert evaluation_digest(**parts) == found[0]
+    assert evaluation_digest("a", "b", "c") != evaluation_digest("b", "a", "c"), "each in its place"
+
+
 def test_other_recordings_have_a_record_of_their_own(task: Task, tmp_path: Path) -> None:
     other: Store = replace(task.store, manifest=task.store.manifest | {"data_digest": "other"})
     records = RecordFolder(tmp_path)

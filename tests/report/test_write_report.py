@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,8 +18,12 @@ from typer.testing import CliRunner
 
 from harness.cli import main
 from harness.report import read_report, write_files, write_report
+from harness.report.model.blocks import Chart
+from harness.report.model.document import document
+from harness.report.results.report import StudySuite
 from harness.report.statistics.family import Family
 from harness.report.writers.terminal import show
+from tests.helpers.html_page import Page
 from tests.helpers.small_runs import (
     BETTER,
     GENERATED,
@@ -200,6 +205,32 @@ def test_odd_names_of_suites_and_studies_make_safe_files(tmp_path: Path) -> None
     names = [path.name for path in (tmp_path / "run" / "figures").iterdir()]
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.") for name in names)
     assert len(names) > 10
+
+
+def test_names_that_look_alike_in_a_file_s_name_overwrite_nothing(tmp_path: Path) -> None:
+    """Studies, suites and rows; and suites of one name, such as those of other recordings."""
+    records = tmp_path / "records"
+    for study in ("é", "中"):
+        for suite in ("test", "<b>", "(b)"):
+            for row in ("<i>", "</i>"):
+                add_seeds(records, row, HALF, suite=suite, study=study)
+    report = read_report(tmp_path)
+    again = [replace(study, suites=(*study.suites, _of_other_recordings(study.suites[0]))) for study in report.studies]
+    report = replace(report, studies=tuple(again))
+    write_files(report, records, tmp_path)
+    charts = [block.file for block in document(report, records).blocks() if isinstance(block, Chart) and block.file]
+    assert len(charts) > 10
+    files = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert files == {"matrix.png", "matrix.svg", *(f"{name}.svg" for name in charts)}
+    assert len(files) == len(charts) + 2
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+def _of_other_recordings(results: StudySuite) -> StudySuite:
+    record = results.suite.record.model_copy(update={"evaluation_digest": "0" * 64})
+    return replace(results, suite=replace(results.suite, record=record))
 
 
 def test_the_command_writes_beside_the_records(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

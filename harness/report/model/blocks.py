@@ -71,7 +71,7 @@ class Table:
     """A table. The first cell of a line is its header.
 
     Attributes:
-        name: letters, digits and hyphens; unique in the report.
+        name: letters, digits, hyphens and underscores; unique in the report.
         lines: (R, C).
         beside: columns that a narrow page leaves out, because the table stands elsewhere as well.
         caption: at most 40 words.
@@ -129,7 +129,7 @@ class Section:
     """A part of the report.
 
     Attributes:
-        name: id: letters, digits and hyphens; unique in the report.
+        name: id: letters, digits, hyphens and underscores; unique in the report.
         folded: closed until a reader opens it.
     """
 

@@ -16,7 +16,7 @@ from harness.report.charts.per_class import per_class
 from harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
 from harness.report.model.captions import data_warnings, guard_sentence, matrix_caption
 from harness.report.model.findings import sentence
-from harness.report.model.matrix import footnotes, matrix, pairs_table, slug
+from harness.report.model.matrix import footnotes, matrix, pairs_table, slug, suite_section
 from harness.report.model.provenance_section import provenance_section, published_section
 from harness.report.model.row_sections import external_section, row_sections
 from harness.report.model.training_sections import conditions_section, curves_section, pretraining_section
@@ -37,7 +37,7 @@ def document(report: Report, records: Path) -> Document:
     loud += [Paragraph(text, "warning") for text in warnings(report)]
     main = report.main if report.main is not None and report.main.suites else None
     sections = [] if main is None else _details(main)
-    sections += [_study(study) for study in report.studies if study is not main and study.suites]
+    sections += [_study(study) for study in report.studies if study is not main and (study.suites or study.skipped)]
     sections += _optional(report, records)
     blocks = None if main is None else study_blocks(main)
     return Document(title(report), subtitle(report), tuple(loud), blocks, tuple(sections))
@@ -93,6 +93,12 @@ def study_blocks(study: StudyResults) -> StudyBlocks:
     )
 
 
+def skipped_blocks(study: StudyResults) -> tuple[Paragraph, Items]:
+    """Of a study of which nothing was scored: the rows that could not be, with the reasons."""
+    reasons = (f"{label}, {modality}: {reason}." for (label, modality), reason in study.skipped.items())
+    return Paragraph("Rows that could not be scored:"), Items(tuple(reasons))
+
+
 def matrix_figure(report: Report) -> Figure | None:
     """The matrix of the main study as a picture; None where nothing was scored."""
     if report.main is None or not report.main.suites:
@@ -102,8 +108,12 @@ def matrix_figure(report: Report) -> Figure | None:
 
 
 def _study(study: StudyResults) -> Section:
-    """A study after the main one: its main tables open, its details folded."""
-    blocks: tuple[Block, ...] = (*study_blocks(study).blocks, *_details(study))
+    """A study after the main one: its main tables open, its details folded; why, where nothing could be scored."""
+    blocks: tuple[Block, ...]
+    if study.suites:
+        blocks = (*study_blocks(study).blocks, *_details(study))
+    else:
+        blocks = (Paragraph(study.record.question), *skipped_blocks(study))
     return Section(f"study-{slug(study.name)}", f"Study {study.name}", blocks)
 
 
@@ -123,7 +133,7 @@ def _suite(study: StudyResults, results: StudySuite, place: int) -> Section:
         blocks = [matrix(study, [results]), Items(tuple(sentence(each) for each in results.rankings.values()))]
         pairs = pairs_table(study, results)
         blocks += [pairs] if pairs is not None else []
-    name = f"{slug(study.name)}-{slug(results.suite.name)}"
+    name = suite_section(study, results)
     blocks += [Chart(figure, "" if place else f"{name}-{figure.name}") for figure in _suite_figures(results)]
     return Section(
         f"{name}-details", f"Figures of {study.name} on {suite_title(results.suite.name)}", tuple(blocks), folded=True

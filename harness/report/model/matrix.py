@@ -8,23 +8,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from string import ascii_lowercase
 
-from harness.report.formats import MISSING, bare_p, decimals, difference, interval_text, percent
+from harness.report.formats import MISSING, bare_p, decimals, difference, interval_text, percent, short
 from harness.report.model.blocks import Cell, Column, Table
 from harness.report.model.captions import PAIRS, TIED, matrix_caption
 from harness.report.model.findings import verdict
 from harness.report.results.rankings import Pair, Ranking, Row, turned
 from harness.report.results.report import MODALITIES, StudyResults, StudySuite
 from harness.report.suite_names import suite_title
+from harness.runtime.digests import digest
 
 
 def slug(text: str) -> str:
-    """Letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+    """Small letters, digits, hyphens and underscores. A name that has anything else ends in the start of its digest, so
+    that different names stay different."""
+    plain = re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "x"
+    return plain if plain == text else f"{plain}-{short(digest(text))}"
 
 
 def row_section(study: str, label: str) -> str:
     """Name of the section that a row opens into."""
     return f"row-{slug(study)}-{slug(label)}"
+
+
+def suite_section(study: StudyResults, results: StudySuite) -> str:
+    """Name of a study on a suite; suites of one name, such as those of other recordings, are told apart by digest."""
+    name = f"{slug(study.name)}-{slug(results.suite.name)}"
+    alike = [each for each in study.suites if each.suite.name == results.suite.name]
+    return name if len(alike) == 1 else f"{name}-{short(results.suite.record.evaluation_digest)}"
 
 
 def modalities_of(suites: Sequence[StudySuite]) -> list[str]:
@@ -54,7 +64,7 @@ def matrix(study: StudyResults, suites: Sequence[StudySuite]) -> Table:
         cells += [_cell(results, label, name, footnotes(results)) for results in suites for name in names]
         lines.append(tuple(cells))
     return Table(
-        name=f"{slug(study.name)}-{slug(first.suite.name)}",
+        name=suite_section(study, first),
         title=f"{study.name}: {suite_title(first.suite.name)}",
         columns=tuple(columns),
         lines=tuple(lines),
@@ -118,7 +128,7 @@ def pairs_table(study: StudyResults, results: StudySuite) -> Table | None:
         if label in found
     ]
     return Table(
-        name=f"{slug(study.name)}-{slug(results.suite.name)}-pairs",
+        name=f"{suite_section(study, results)}-pairs",
         title=_pairs_title(study, results),
         columns=(Column("", "l"), *(Column(name) for name in names)),
         lines=tuple(lines),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.records import PretrainingRecord, TrainingRecord
 from harness.report.charts.learning_curves import learning_curves
 from harness.report.formats import MISSING, compact, differing, flat, percent, seconds
 from harness.report.model.blocks import Block, Chart, Items, Picture, Section, Table, plain_table
+from harness.report.model.matrix import slug
 from harness.report.results.measured import number
 from harness.report.results.report import Report, StudyResults
 
@@ -37,15 +38,17 @@ def conditions_section(study: StudyResults) -> Section | None:
     if not tables:
         return None
     names = differing(tables.values())
+    shown = [name for name in names if not _follows(name, tables.values())]
     first = next(iter(tables.values()))
     same = [(name, value) for name, value in first.items() if name not in names]
     blocks: list[Block] = []
-    if names:
-        blocks.append(_differences(study, tables, names))
+    if shown:
+        blocks.append(_differences(study, tables, shown))
+    name = slug(study.name)
     blocks.append(
-        plain_table(f"{study.name}-conditions", "The same in every trained row", ("setting", "value"), same, align="ll")
+        plain_table(f"{name}-conditions", "The same in every trained row", ("setting", "value"), same, align="ll")
     )
-    return Section(f"conditions-{study.name}", f"Conditions of training: {study.name}", tuple(blocks), folded=True)
+    return Section(f"conditions-{name}", f"Conditions of training: {study.name}", tuple(blocks), folded=True)
 
 
 def _conditions(training: TrainingRecord) -> dict[str, str]:
@@ -57,14 +60,16 @@ def _conditions(training: TrainingRecord) -> dict[str, str]:
     return flat(given)
 
 
+def _follows(name: str, tables: Iterable[Mapping[str, str]]) -> bool:
+    """Whether rows differ only in that some have no such encoder or warm start, which follows from what they are."""
+    parts = ("encoders.", "transformer.", "warm_start.")
+    return name.startswith(parts) and len({table[name] for table in tables if name in table}) == 1
+
+
 def _differences(study: StudyResults, tables: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> Table:
-    lines = [
-        (name, *(table.get(name, MISSING) for table in tables.values()))
-        for name in names
-        if not name.startswith(("encoders.", "transformer.", "warm_start."))
-    ]
+    lines = [(name, *(table.get(name, MISSING) for table in tables.values())) for name in names]
     return plain_table(
-        f"{study.name}-differing", "What differs", ("setting", *tables), lines, align="l" * (1 + len(tables))
+        f"{slug(study.name)}-differing", "What differs", ("setting", *tables), lines, align="l" * (1 + len(tables))
     )
 
 

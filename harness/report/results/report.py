@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -84,10 +84,15 @@ class StudySuite:
 
 @dataclass(frozen=True, eq=False)
 class StudyResults:
-    """A study on all of its suites, the headline suite first."""
+    """A study on all of its suites, the headline suite first.
+
+    Attributes:
+        skipped: (label, modality) -> why the row cannot be scored, where that is recorded; each reason of its seeds.
+    """
 
     record: StudyRecord
     suites: tuple[StudySuite, ...]
+    skipped: dict[tuple[str, str], str]
 
     @property
     def name(self) -> str:
@@ -178,6 +183,7 @@ class _PlannedStudy:
     entries: tuple[Entry, ...]
     labels: tuple[str, ...]
     keys: tuple[Key, ...]
+    skipped: dict[tuple[str, str], str]
 
     @classmethod
     def of(cls, study: StudyRecord, loaded: Loaded) -> _PlannedStudy:
@@ -193,7 +199,13 @@ class _PlannedStudy:
             for conditions, identities in by_conditions.items():
                 entries.append(Entry(place, row, conditions.rpartition(" ")[2]))
                 keys.append(tuple(identities))
-        return cls(study, tuple(entries), tuple(row_labels(entries)), tuple(keys))
+        labels = row_labels(entries)
+        skipped = {
+            (label, modality_label(entry.row.modalities)): "; ".join(reason.removesuffix(".") for reason in reasons)
+            for entry, label, key in zip(entries, labels, keys, strict=True)
+            if (reasons := unique(loaded.skipped[each].reason for each in key if each in loaded.skipped))
+        }
+        return cls(study, tuple(entries), tuple(labels), tuple(keys), skipped)
 
     def results(
         self, suites: Sequence[Suite], measured: Mapping[str, Mapping[Key, Measured]], loaded: Loaded
@@ -204,7 +216,7 @@ class _PlannedStudy:
             known = measured[suite.record.evaluation_digest]
             if any(self._scored(key, suite, loaded) in known for key in self.keys):
                 found.append(self._on(suite, known, loaded))
-        return StudyResults(self.record, tuple(found))
+        return StudyResults(self.record, tuple(found), self.skipped)
 
     def _on(self, suite: Suite, known: Mapping[Key, Measured], loaded: Loaded) -> StudySuite:
         rows: dict[str, list[Row]] = defaultdict(list)
@@ -214,9 +226,8 @@ class _PlannedStudy:
             found = known.get(self._scored(key, suite, loaded))
             if found is not None:
                 rows[modality].append(Row(label, entry, found))
-                continue
-            reasons = [loaded.skipped[identity].reason for identity in key if identity in loaded.skipped]
-            gaps[label, modality] = reasons[0] if reasons else "not scored yet"
+            else:
+                gaps[label, modality] = self.skipped.get((label, modality), "not scored yet")
         filled = {(row.label, modality) for modality, each in rows.items() for row in each}
         return StudySuite(
             self.record,
@@ -288,16 +299,3 @@ def _suite_order(suite: Suite) -> tuple[int, str]:
 
 def _study_order(study: StudyRecord) -> tuple[bool, str]:
     return study.id != MAIN, study.id
-
-
-def named_rows(report: Report) -> Iterator[tuple[StudyResults, StudySuite, Row]]:
-    """Every row of every study and suite."""
-    for study in report.studies:
-        for results in study.suites:
-            for row in results.rows:
-                yield study, results, row
-
-
-def with_rows(results: StudySuite, rankings: dict[str, Ranking]) -> StudySuite:
-    """The same study and suite with other rankings."""
-    return replace(results, rankings=rankings)

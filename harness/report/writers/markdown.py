@@ -18,7 +18,7 @@ def markdown(document: Document, picture: str = "") -> str:
     parts += [image("The matrix as a picture", picture)] if picture else []
     parts += _blocks(document.main.blocks, 2) if document.main is not None else []
     for section in document.sections:
-        if not section.folded and any(isinstance(block, Table) for block in section.blocks):
+        if not section.folded and any(isinstance(block, Table | Items) for block in section.blocks):
             parts += [f"## {escape(section.title)}", *_blocks(section.blocks, 3)]
     return "\n\n".join(parts) + "\n"
 

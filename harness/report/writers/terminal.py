@@ -12,7 +12,7 @@ from rich.text import Text
 from harness.report.formats import percent
 from harness.report.model.blocks import Block, Cell, Column, Items, Paragraph, Table, Tone
 from harness.report.model.captions import TIED
-from harness.report.model.document import failures, study_blocks, title, warnings
+from harness.report.model.document import failures, skipped_blocks, study_blocks, title, warnings
 from harness.report.results.report import Report, StudyResults
 
 WIDEST = 80
@@ -21,7 +21,7 @@ SHORTEST = 10  # letters of a label
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the matrix of every study, with a sentence for each choice of modalities."""
+    """Print the matrix of every study, with a sentence for each choice of modalities; or why nothing was scored."""
     say(console, f"{title(report)}, {report.date}", "bold")
     for text in failures(report):
         say(console, text, "bold red")
@@ -30,6 +30,9 @@ def show(report: Report, console: Console) -> None:
     for study in report.studies:
         if study.suites:
             _study(study, console)
+        elif study.skipped:
+            say(console, f"{study.name}: {study.record.question}", "bold")
+            show_blocks(skipped_blocks(study), console)
     for suite, ranking in report.external.items():
         for row in ranking.rows:
             say(console, f"{row.name} on {suite}: made elsewhere, {row.interval.mean:.1%}", "dim")

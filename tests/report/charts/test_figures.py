@@ -26,7 +26,7 @@ from harness.report.formats import MINUS, MISSING
 from harness.report.model.blocks import Chart
 from harness.report.model.document import document
 from harness.report.results.metrics import Ablated, Group
-from harness.report.results.report import StudySuite, with_rows
+from harness.report.results.report import StudySuite
 from harness.report.statistics import Analysis, Comparisons, Estimate, Paired, SignFlips
 from tests.helpers.small_runs import (
     BETTER,
@@ -77,7 +77,7 @@ def compared(folder: Path, **pairs: Paired) -> StudySuite:
     found = study_suite(folder)
     paired = [pairs.get(name, apart(mean, 0.02)) for name, mean in (("first", 0.1), ("second", 0.3), ("third", 0.2))]
     ranking = replace(found.rankings["video"], comparisons=Comparisons.of([0.9, 0.8, 0.6], paired))
-    return with_rows(found, {"video": ranking})
+    return replace(found, rankings={"video": ranking})
 
 
 def with_metrics(results: StudySuite, **changes: Any) -> StudySuite:

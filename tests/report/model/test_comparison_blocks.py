@@ -6,8 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harness.report.formats import MINUS
 from harness.report.model.blocks import Block, Items, Paragraph, Table
 from harness.report.model.comparison import (
     cautions,
@@ -205,8 +207,23 @@ def test_every_estimate_and_count_is_shown(folder: Path) -> None:
     assert "Sign flips by subject: p = 0.008" in text
     counts = found.answers
     assert f"only A right {counts.only_first}, only B right {counts.only_second}, both {counts.both}" in text
-    assert "Classes in which A gains most: " in text
+
+
+def test_classes_are_named_with_both_accuracies(tmp_path: Path) -> None:
+    episodes = add_suite(tmp_path, EPISODES)
+    right = answers([1.0] * EPISODES)
+    wrong = np.where(episodes.drawn == 1, 1 - right, right)  # where the second class is asked for
+    for name, predicted in (("right", right), ("wrong", wrong)):
+        add(tmp_path, name, 0, predicted)
+    found, turned = compared(tmp_path, "right", "wrong"), compared(tmp_path, "wrong", "right")
+    assert [(each.name, each.difference) for each in found.classes] == [("alpha", 0), ("beta", 1), ("gamma", 0)]
+    assert found.answers.only_first == (episodes.drawn == 1).sum()
+    text = text_of(comparison_blocks([found]))
+    assert "Classes in which A gains most: beta +100 (100 against 0 %)." in text
     assert "Classes in which B gains most" not in text
+    text = text_of(comparison_blocks([turned]))
+    assert f"Classes in which B gains most: beta {MINUS}100 (0 against 100 %)." in text
+    assert "Classes in which A gains most" not in text
 
 
 def test_two_folders_row_by_row(folder: Path, tmp_path: Path) -> None:

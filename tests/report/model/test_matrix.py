@@ -28,6 +28,8 @@ from tests.helpers.small_runs import (
     three_seeds,
 )
 
+SAFE = "[a-z0-9_-]+"
+
 
 def main_matrix(folder: Path) -> Table:
     study = read_report(folder).studies[0]
@@ -134,10 +136,22 @@ def test_rows_lead_to_their_sections(rich_report: Report) -> None:
     table = matrix(study, study.suites)
     targets = [line[0].target for line in table.lines]
     assert targets[0] == "row-methods-trx"
+    assert "row-methods-mu_mae" in targets, "ordinary names are as they are"
     assert len(set(targets)) == len(targets)
-    assert all(re.fullmatch("[a-z0-9-]+", target) for target in targets)
-    assert slug("<b>..A b") == "b-a-b"
-    assert slug("") == "x"
+    assert all(re.fullmatch(SAFE, target) for target in targets)
+
+
+def test_different_names_have_different_safe_names() -> None:
+    names = ["b", "<b>", "</b>", "B", "é", "中", "x", "", "-", "a b", "a-b", "a_b", "a--b", "trx (a 1)", "trx (a_1)"]
+    found = [slug(name) for name in names]
+    assert len(set(found)) == len(names)
+    assert all(re.fullmatch(SAFE, name) for name in found)
+    assert re.fullmatch("b-a-b-[0-9a-f]{8}", slug("<b>..A b"))
+
+
+@pytest.mark.parametrize("name", ["methods", "mu_mae", "test-cross-subject", "x", "0"])
+def test_an_ordinary_name_is_safe_as_it_is(name: str) -> None:
+    assert slug(name) == name
 
 
 def test_pairs_ask_whether_the_reference_beats_the_others(tmp_path: Path) -> None:

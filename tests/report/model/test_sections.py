@@ -14,10 +14,9 @@ from harness.report.model.blocks import Block, Chart, Items, Links, Paragraph, P
 from harness.report.model.document import document
 from harness.report.model.provenance_section import provenance_section, published_section
 from harness.report.model.row_sections import row_sections
-from harness.report.model.training_sections import conditions_section, curves_section, pretraining_section
+from harness.report.model.training_sections import curves_section, pretraining_section
 from tests.helpers.rich_runs import PICTURE, PIXEL
 from tests.helpers.small_runs import (
-    CONDITIONS,
     DATA,
     GENERATED,
     HALF,
@@ -27,7 +26,6 @@ from tests.helpers.small_runs import (
     add_pretraining,
     add_seeds,
     add_skipped,
-    add_study,
     answers,
 )
 
@@ -136,37 +134,6 @@ def test_a_row_says_whether_its_interval_covers_pretraining_again(
     assert text in tables_of(rows(tmp_path)["trx"])[0].caption
     add_seeds(tmp_path, "can", HALF)
     assert "pre-training" not in tables_of(rows(tmp_path)["can"])[0].caption
-
-
-def test_conditions_are_divided_into_those_that_differ_and_the_others(tmp_path: Path) -> None:
-    add_study(tmp_path, varies=("method", "budget"))
-    add_seeds(tmp_path, "half", HALF)
-    add_seeds(tmp_path, "long", HALF, conditions=CONDITIONS | {"budget": {"steps": 9}})
-    add_control(tmp_path, [1.0] * 4)
-    section = conditions_section(read_report(tmp_path).studies[0])
-    assert section is not None
-    differing, same = tables_of(section)
-    columns = [column.header for column in differing.columns[1:]]
-    assert sorted(columns) == ["half, video", "long, video"], "a control has none"
-    (line,) = lines(differing)
-    assert line[0] == "budget.steps"
-    assert dict(zip(columns, line[1:], strict=True)) == {"half, video": "5", "long, video": "9"}
-    assert lines(same) == [["classes", "base"]]
-
-
-def test_a_pretraining_is_one_line_of_the_conditions(tmp_path: Path) -> None:
-    add_seeds(tmp_path, "half", HALF)
-    conditions = CONDITIONS | {"pretraining": {"network": {"depth": 4, "width": 8}}}
-    add_seeds(tmp_path, "mu_mae", HALF, pretrained="mu_mae", conditions=conditions)
-    section = conditions_section(read_report(tmp_path).studies[0])
-    assert section is not None
-    names = [line[0] for table in tables_of(section) for line in lines(table)]
-    assert [name for name in names if name.startswith("pretraining")] == ["pretraining"]
-
-
-def test_no_conditions_where_nothing_was_trained(tmp_path: Path) -> None:
-    add_control(tmp_path, [1.0] * 4)
-    assert conditions_section(read_report(tmp_path).studies[0]) is None
 
 
 def test_learning_curves_are_of_all_studies(rich_report: Report, tmp_path: Path) -> None:
@@ -285,3 +252,14 @@ def test_a_report_with_nothing_but_gaps_has_no_main_table(tmp_path: Path) -> Non
     add_skipped(tmp_path, "can", "needs a map")
     found = document(read_report(tmp_path), tmp_path)
     assert found.main is None
+    (section,) = [each for each in found.sections if each.name == "study-methods"]
+    assert not section.folded
+    assert text_of(section.blocks).endswith("Rows that could not be scored: can, sensors: needs a map.")
+
+
+def test_a_study_with_nothing_but_gaps_stands_beside_one_with_figures(tmp_path: Path) -> None:
+    add_seeds(tmp_path, "half", HALF, study="frozen")
+    add_skipped(tmp_path, "can", "needs a map")
+    found = {each.name: each for each in document(read_report(tmp_path), tmp_path).sections}
+    assert "can, sensors: needs a map." in text_of(found["study-methods"].blocks)
+    assert "could not be scored" not in text_of(found["study-frozen"].blocks)

@@ -86,15 +86,32 @@ def test_gaps_say_why_there_is_no_row(tmp_path: Path) -> None:
     assert set(results.labels) == {"half", "can", "late"}
 
 
-def test_a_gap_is_shown_once_for_all_its_seeds(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reasons", "shown"),
+    [
+        (["needs a map"] * 3, "needs a map"),
+        (["It diverged.", "needs a map", "It diverged."], "It diverged; needs a map"),
+    ],
+)
+def test_a_gap_tells_each_reason_of_its_seeds_once(tmp_path: Path, reasons: list[str], shown: str) -> None:
     add_seeds(tmp_path, "half", HALF)
     common: dict[str, Any] = {"method": "can", "modalities": ("sensors",), "training": "frozen"}
-    names = ("can-s0", "can-s1")
-    for name in names:
-        record = common | {"id": name, "volatile": {}, "reason": "needs a map"}
+    names = [f"can-s{seed}" for seed in range(len(reasons))]
+    for name, reason in zip(names, reasons, strict=True):
+        record = common | {"id": name, "volatile": {}, "reason": reason}
         RecordFolder(tmp_path).write(SkippedRecord.model_validate(record))
-    add_skipped(tmp_path, "can", "needs a map", trainings=names)
-    assert study_suite(tmp_path).gaps == {("can", "sensors"): "needs a map"}
+    add_skipped(tmp_path, "can", "of another row", trainings=names)
+    assert study_suite(tmp_path).gaps == {("can", "sensors"): shown}
+
+
+def test_a_study_of_which_nothing_was_scored_has_the_reasons(tmp_path: Path) -> None:
+    add_skipped(tmp_path, "can", "needs a map")
+    add_skipped(tmp_path, "can", "needs one stream", BOTH)
+    identity = add(tmp_path, "late", 0, answers(HALF[0]))
+    (tmp_path / "evaluation" / f"{identity}.test.json").unlink()
+    (study,) = read_report(tmp_path).studies
+    assert study.suites == ()
+    assert study.skipped == {("can", "sensors"): "needs a map", ("can", "both"): "needs one stream"}
 
 
 def test_labels_are_ordered_by_accuracy_on_both_modalities(tmp_path: Path) -> None:

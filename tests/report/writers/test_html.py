@@ -279,6 +279,7 @@ def test_a_report_without_any_figure_is_a_page(tmp_path: Path) -> None:
     found = Page(page_of(tmp_path))
     assert found.broken == []
     assert found.all("table") == []
+    assert "can, sensors: needs a map." in found.text
 
 
 def test_rows_that_were_not_scored_have_no_figure(tmp_path: Path) -> None:

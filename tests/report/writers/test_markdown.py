@@ -12,7 +12,7 @@ from harness.report import Report, read_report
 from harness.report.model.blocks import Cell, Column, Table
 from harness.report.model.document import document
 from harness.report.writers.markdown import code, escape, grid, image, link_to, markdown
-from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds
+from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds, add_skipped
 
 
 def tables_of(text: str) -> list[list[str]]:
@@ -99,6 +99,12 @@ def test_cells_have_alignment_strength_detail_and_mark() -> None:
         "| --- | ------------: |",
         "| row | **1** [0, 2]= |",
     ]
+
+
+def test_why_nothing_was_scored_is_said(tmp_path: Path) -> None:
+    add_skipped(tmp_path, "can", "needs a map")
+    text = markdown(document(read_report(tmp_path), tmp_path))
+    assert text.index("## Study methods") < text.index("- can, sensors: needs a map.")
 
 
 def test_warnings_and_failed_checks_stand_on_top(tmp_path: Path) -> None:

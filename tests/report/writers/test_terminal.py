@@ -14,7 +14,7 @@ from harness.report.model.blocks import Block, Items, Paragraph, plain_table
 from harness.report.model.matrix import matrix
 from harness.report.results.report import Report as Results
 from harness.report.writers.terminal import show, show_blocks, show_table
-from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds
+from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds, add_skipped
 
 MOST = 10  # lines of text beside a matrix and the title
 
@@ -74,6 +74,15 @@ def test_generated_data_and_failed_checks_are_shown_before_figures(tmp_path: Pat
     add_control(tmp_path, [1.0, 0.5] * 40, data=GENERATED)
     text = "\n".join(printed(read_report(tmp_path)))
     assert text.index("test: CHECK FAILED") < text.index("nothing here is about MMAct") < text.index("method ")
+
+
+def test_why_nothing_was_scored_is_said(tmp_path: Path) -> None:
+    add_skipped(tmp_path, "can", "needs a map")
+    assert printed(read_report(tmp_path))[1:] == [
+        "methods: Which method recognises best, everything else equal?",
+        "Rows that could not be scored:",
+        "can, sensors: needs a map.",
+    ]
 
 
 def test_names_are_no_markup(tmp_path: Path) -> None:
