@@ -67,9 +67,9 @@ def command(
 
 def _expected(table: ClipTable, name: str | None) -> tuple[pd.DataFrame | None, frozenset[str] | None]:
     """The clips and the classes of a split, as far as they are known apart from the recordings."""
-    from harness.data.splits import SPLIT_OF_LAYOUT, clip_list, load_split
+    from harness.data.splits import clip_list, default_split, load_split
 
-    chosen = name or SPLIT_OF_LAYOUT.get(table.layout)
+    chosen = name or default_split(table.layout, table.generated)
     if chosen is None:
         return None, None
     split = load_split(chosen)

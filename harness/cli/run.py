@@ -34,6 +34,10 @@ def command(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     override: Override = None,
     workers: Workers = None,
+    validation_only: Annotated[
+        bool,
+        typer.Option("--validation-only", help="Search the learning rates on validation classes; score no test suite."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done and what it would cost.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move what is recorded aside (into replaced/) and do it again.")
@@ -55,9 +59,10 @@ def command(
     from harness.benchmark.plan import make_plan
     from harness.benchmark.run import run_plan
     from harness.benchmark.set_aside import set_aside
-    from harness.benchmark.steps import pending_steps
+    from harness.benchmark.steps import RowStep, pending_steps
     from harness.cli import plan_view
     from harness.cli.console import console, show_pages
+    from harness.cli.validation_view import show_validation
     from harness.cli.watch import TerminalWatcher
     from harness.config.presets import load_settings
     from harness.data.task.open_task import open_task
@@ -81,9 +86,14 @@ def command(
     if force:
         plan_view.show_set_aside(workspace, *set_aside(workspace, plan), console)
     steps = pending_steps(workspace, plan)
+    if validation_only:
+        steps = [step for step in steps if not isinstance(step, RowStep)]
     plan_view.show_completeness(task, console)
     plan_view.show_expectation(workspace, steps, console)
     run_plan(workspace, plan, steps)
+    if validation_only:
+        show_validation(workspace, plan, console)
+        return
     report, files = write_report(folder)
     show(report, console)
     show_pages(files)

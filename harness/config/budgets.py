@@ -69,9 +69,10 @@ class Budget(Frozen):
 class WarmStart(Budget):
     """Training of the shared encoders before any head."""
 
-    objective: Literal["prototype", "none"] = Field(
+    objective: Literal["prototype", "classification", "none"] = Field(
         "prototype",
-        description="prototype loss on the base classes; none: each encoder as it is initialised, or with its weights",
+        description="prototype loss, or classification of the base classes, on the clips of the same episodes; none: "
+        "each encoder as it is initialised, or with its weights",
     )
 
     @model_validator(mode="after")

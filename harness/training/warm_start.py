@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from harness.api import Encoder, Features, FewShotMethod, Needs, Setup
+from harness.api import Encoder, Setup
 from harness.config.protocols import Protocol
 from harness.config.settings import Settings
 from harness.encoders.build import build_encoder, state_digest
@@ -24,6 +21,7 @@ from harness.training.checkpoint import load_weights, save_weights
 from harness.training.conditions import Conditions, clip_conditions, encoder_conditions, protocol_conditions
 from harness.training.episodic import train_on_task
 from harness.training.initialisation import Initialisation, ReleasedWeights, conditions_of
+from harness.training.objectives import OBJECTIVES
 from harness.training.pretraining import pretrained_states
 from harness.training.workspace import Workspace, training_context
 
@@ -83,28 +81,6 @@ class EncoderKey:
         return f"{self.modality} encoder{kind}"
 
 
-class PrototypeObjective(FewShotMethod):
-    """The neutral objective: prototype loss on the encoder's own vector, without any head.
-
-    Snell et al., NeurIPS 2017, eq. 1-2, on L2-normalised vectors with a learned scale, so that no head's projection
-    or normalisation shapes the features that all of them share.
-    """
-
-    needs = Needs(outputs=("vector",))
-
-    def __init__(self, setup: Setup) -> None:
-        super().__init__(setup)
-        self.log_scale = torch.nn.Parameter(torch.tensor(10.0).log())
-
-    def embed(self, encoded: Features) -> Features:
-        (modality,) = self.setup.modalities
-        return {"vector": torch.nn.functional.normalize(encoded[f"{modality}.vector"].float(), dim=-1)}
-
-    def score(self, support: Features, query: Features) -> Tensor:
-        prototypes = support["vector"].mean(dim=2)
-        return -torch.cdist(query["vector"], prototypes).square() * self.log_scale.exp()
-
-
 def is_warm_started(workspace: Workspace, key: EncoderKey) -> bool:
     """Whether a warm start is done, or there is none to do."""
     return not key.warm or workspace.weights("encoders", key.id).is_file()
@@ -123,7 +99,7 @@ def run_warm_start(workspace: Workspace, key: EncoderKey) -> None:
     setup = Setup((key.modality,), workspace.sensors, classes, settings.way, settings.shot, {key.modality: encoder})
     title = f"warm start of the {key.title}, seed {key.seed}"
     trained = train_on_task(
-        PrototypeObjective(setup),
+        OBJECTIVES[settings.warm_start.objective](setup),
         task,
         settings.warm_start,
         key.protocol,

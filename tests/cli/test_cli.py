@@ -167,6 +167,25 @@ def test_force_moves_what_is_recorded_aside_and_does_it_again(
     assert len(after[log][0].splitlines()) == 4
 
 
+@pytest.mark.slow
+def test_a_search_on_validation_alone_scores_no_test_suite_and_is_kept_for_the_run(
+    recordings: Path, split_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    where = ("--data", recordings, "--split", split_file, "--store", tmp_path / "store", "--out", out)
+    settings = [part for setting in (*SMALL, "frozen.search=[0.01, 0.001]") for part in ("--set", setting)]
+    rows = ("--method", "protonet", "--method", "random", "--modalities", "sensors")
+    found = oneshot("run", *where, *rows, *settings, "--validation-only")
+    assert found.exit_code == 0, found.output
+    assert "No test suite was accessed." in found.output
+    assert "Rows that are not searched" not in found.output, "random has nothing to train"
+    assert not (out / "records" / "test_access.jsonl").exists()
+    (search,) = (out / "records" / "search").iterdir()
+    before = search.read_bytes()
+    assert oneshot("run", *where, *rows, *settings).exit_code == 0
+    assert search.read_bytes() == before, "it is not searched again"
+
+
 def test_prepare_says_when_there_is_nothing_to_do(recordings: Path, tmp_path: Path) -> None:
     options = ["--store", tmp_path, "--set", "store.short_side=24", "--set", "input.size=16", "--set", "store.frames=8"]
     assert "clips" in oneshot("data", "prepare", recordings, *options).output

@@ -52,7 +52,7 @@ def test_a_preset_takes_overrides() -> None:
         ("frozen.search=[0.1, 0.1]", r"setting 'frozen': search names a learning rate twice"),
         ("frozen.search=[0]", r"setting 'frozen\.search\.0'.*greater than 0"),
         ("warm_start.search=[0.1]", "warm_start has no search"),
-        ("warm_start.objective=classes", r"setting 'warm_start\.objective'.*'prototype'.*'none'"),
+        ("warm_start.objective=classes", r"setting 'warm_start\.objective'.*'prototype', 'classification' or 'none'"),
         ("studies.methods.rows.0.trainin=frozen", r"no setting 'studies\.methods\.rows\.0\.trainin'.*'training'"),
         ("studies.methods.rows.99.training=frozen", "no setting 'studies.methods.rows.99.training': there is no '99'"),
         ("studies.methods.rows.0=frozen", "name a part, such as studies.methods.rows.0.training"),

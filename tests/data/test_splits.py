@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.data.splits import UNSTATED, clip_list, clip_list_digest, load_split
+from harness.data.splits import UNSTATED, clip_list, clip_list_digest, default_split, load_split
 from harness.data.store import MANIFEST
+from harness.data.synthetic import SyntheticSettings
+from harness.data.synthetic.postures import POSTURES
 from harness.data.task.open_task import open_task
 from harness.runtime.errors import HarnessError
 from harness.runtime.progress import Silent
@@ -41,6 +43,24 @@ def test_mmact_has_the_published_classes_and_clips() -> None:
     assert clips["clip"].is_monotonic_increasing
     novel = clips[clips["class_name"].isin(split.novel)]
     assert (len(novel), novel["performance"].nunique(), novel["subject"].nunique()) == (11_678, 2_987, 20)
+
+
+def test_generated_data_have_the_classes_of_mmact_and_three_postures_in_each_list() -> None:
+    mmact, generated = load_split("mmact"), load_split("generated")
+    for role in ("base", "validation", "novel"):
+        postures = set(generated.role(role)) - set(mmact.role(role))
+        assert set(mmact.role(role)) <= set(generated.role(role))
+        assert len(postures) == 3
+        assert postures <= set(POSTURES)
+    assert set(generated.classes) == set(SyntheticSettings().classes)
+
+
+def test_the_default_split_of_generated_data_is_their_own_where_they_have_all_its_classes() -> None:
+    whole, few = SyntheticSettings().as_json(), SyntheticSettings(classes=("walking", "fall")).as_json()
+    assert default_split("mmact", whole) == "generated"
+    assert default_split("mmact", few) == "mmact"
+    assert default_split("mmact", None) == "mmact"
+    assert default_split("unknown", None) is None
 
 
 def test_mmact_validation_is_every_third_training_class_of_scenes_1_2_4() -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from harness.data.layouts import index
 from harness.data.synthetic import SyntheticSettings, plan, synthesize
-from harness.data.synthetic.actions import ACTIONS, DESK
+from harness.data.synthetic.actions import DESK
+from harness.data.synthetic.classes import CLASSES
+from harness.data.synthetic.postures import POSTURES
 from harness.data.synthetic.body import CHANNELS, JOINT, Body, Proportions, pose
 from harness.data.synthetic.defects import KINDS, PLANTED_FILE, planted_in
 from harness.data.synthetic.motion import channels
@@ -85,7 +87,7 @@ def test_the_plan_is_what_the_clip_table_finds(small: Path) -> None:
 
 def test_the_default_plan_is_the_quick_table() -> None:
     planned = plan(SyntheticSettings())
-    assert (len(planned), planned["class_name"].nunique(), planned["performance"].nunique()) == (1584, 33, 792)
+    assert (len(planned), planned["class_name"].nunique(), planned["performance"].nunique()) == (2016, 42, 1008)
     scenes = planned.groupby("class_name")["scene"].agg(set)
     assert all(found == ({3} if name in DESK else {1, 2}) for name, found in scenes.items())
 
@@ -184,7 +186,7 @@ def test_the_limbs_keep_their_lengths() -> None:
             np.testing.assert_allclose(found, length, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIONS))
+@pytest.mark.parametrize("name", sorted(CLASSES))
 def test_every_action_is_a_motion_that_a_body_can_make(name: str) -> None:
     settings = replace(IDEAL, classes=(name,))
     scene, session = settings.scene_sessions(name)[0]
@@ -372,12 +374,23 @@ def test_defects_need_room(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("name", sorted(POSTURES))
+def test_nothing_but_the_sway_of_a_standing_person_moves_in_a_posture(name: str) -> None:
+    settings = replace(IDEAL, classes=(name, "waving_hand"), variation=0.0)
+    moved = {}
+    for each in settings.classes:
+        scene, session = settings.scene_sessions(each)[0]
+        wrist = perform(settings, Key(each, 1, scene, session)).body.joints[:, JOINT["r_wrist"]]
+        moved[each] = float(np.ptp(wrist, axis=0).max())
+    assert moved[name] < 0.12 < moved["waving_hand"]
+
+
 def test_channels_are_smooth() -> None:
     """No jump between two steps of the simulation: accelerations would be spikes."""
     from harness.data.synthetic.motion import draw_manner
 
     time = np.arange(500) / 200
-    for name, action in ACTIONS.items():
+    for name, action in CLASSES.items():
         streams = (np.random.default_rng(0), np.random.default_rng(1), np.random.default_rng(2))
         manner = draw_manner(*streams, 1.0)
         moved, _ = channels(action, manner, time, 2.4)

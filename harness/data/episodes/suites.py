@@ -89,10 +89,10 @@ def build_suite(spec: SuiteSpec, split: Split, clips: pd.DataFrame, episodes: in
 
 def shipped_clips(name: str) -> tuple[Split, pd.DataFrame]:
     """Split and clip list that are known without any recordings: ``mmact``, ``utd-mhad``, or ``embedded`` (the data
-    that `oneshot data synthesize` writes by default, with MMAct's split)."""
+    that `oneshot data synthesize` writes by default)."""
     from harness.data.synthetic.settings import SyntheticSettings
 
-    split = load_split("mmact" if name == "embedded" else name)
+    split = load_split("generated" if name == "embedded" else name)
     return split, clip_list(split, SyntheticSettings().as_json() if name == "embedded" else None, None)
 
 

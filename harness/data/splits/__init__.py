@@ -1,7 +1,8 @@
 """Class splits (base / validation / novel) and the published clip lists that suites are built from.
 
-Two splits ship with the package, ``mmact`` and ``utd-mhad``; any other is a TOML file with three class lists, and
-``directional``: in words, why a mirrored clip may show another class than the recorded one, or "" where none does.
+Three splits ship with the package, ``mmact``, ``utd-mhad`` and ``generated``; any other is a TOML file with three class
+lists, and ``directional``: in words, why a mirrored clip may show another class than the recorded one, or "" where
+none does.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from harness.data.clips import IDENTITY, with_ids
 from harness.runtime.errors import HarnessError, nearest
 
 ROLES = ("base", "validation", "novel")
-SHIPPED = ("mmact", "utd-mhad")
+SHIPPED = ("mmact", "utd-mhad", "generated")
 SPLIT_OF_LAYOUT = {"mmact": "mmact", "mmact-flat": "mmact", "utd-mhad": "utd-mhad"}
+GENERATED = "generated"
 UNSTATED = "the split does not state whether a class depends on direction"
 _FOLDER = resources.files("harness.data.splits")
 
@@ -90,6 +92,17 @@ def load_split(name: str) -> Split:
             remedy="Write base = [...], validation = [...], novel = [...].",
         ) from error
     return _parse({"name": path.stem, **content}, where=str(path))
+
+
+def default_split(layout: str, generated: Mapping[str, Any] | None) -> str | None:
+    """Name of the split that a data set has unless another is named; None where there is none.
+
+    Args:
+        generated: as for :func:`clip_list`. Generated data have a split of their own where they have all its classes.
+    """
+    if generated is not None and load_split(GENERATED).classes <= set(generated["settings"]["classes"]):
+        return GENERATED
+    return SPLIT_OF_LAYOUT.get(layout)
 
 
 def clip_list(
@@ -167,7 +180,7 @@ def _parse(content: dict[str, Any], where: str) -> Split:
             where=where,
             remedy='Write directional = "the reason" where a class depends on left and right, "" where none does.',
         )
-    clips = _published_clips(content["clips"]) if where in SHIPPED else None
+    clips = _published_clips(content["clips"]) if "clips" in content else None
     return Split(str(content["name"]), str(content.get("source", where)), **lists, clips=clips, directional=directional)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.actions import ACTIONS, COMPANIONS, Action, Prop
+from harness.data.synthetic.actions import COMPANIONS, Action, Prop
 from harness.data.synthetic.body import INDEX, JOINT, Array, Body, pose, rotation
+from harness.data.synthetic.classes import CLASSES
 from harness.data.synthetic.motion import channels, draw_manner, duration, progress
 from harness.data.synthetic.people import Person, Scene, person, scene
 from harness.data.synthetic.settings import SyntheticSettings, stream
@@ -60,7 +61,7 @@ class Performance:
 def perform(settings: SyntheticSettings, key: Key) -> Performance:
     """Simulate a performance; the same for the same settings and key, whatever else is generated."""
     seed, vary = settings.seed, settings.variation
-    action = ACTIONS[key.class_name]
+    action = CLASSES[key.class_name]
     once = stream(seed, "performance", key)
     manner = draw_manner(
         stream(seed, "habit", key.class_name, key.subject),

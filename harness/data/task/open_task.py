@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.config.settings import Settings
 from harness.data.layouts import index
 from harness.data.prepare import is_prepared, prepare
-from harness.data.splits import SPLIT_OF_LAYOUT, Split, clip_list, load_split
+from harness.data.splits import Split, clip_list, default_split, load_split
 from harness.data.store import MANIFEST, Store, open_store, planned_store
 from harness.data.task.task import Task
 from harness.runtime.errors import HarnessError
@@ -47,11 +47,12 @@ def open_task(
             )
     else:
         store = _prepared(data, settings, stores, watcher, layout, workers, plan_only)
-    chosen = load_split(split or SPLIT_OF_LAYOUT[str(store.manifest["layout"])])
+    layout_name, generated = str(store.manifest["layout"]), store.manifest["generated"]
+    chosen = load_split(split or default_split(layout_name, generated) or "")
     return Task(
         store,
         chosen,
-        clip_list(chosen, store.manifest["generated"], store.clips, str(store.manifest["layout"])),
+        clip_list(chosen, generated, store.clips, layout_name),
         _facing(settings, chosen, watcher),
     )
 

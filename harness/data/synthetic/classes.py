@@ -1,0 +1,8 @@
+"""Every class that can be generated: MMAct's, and postures."""
+
+from __future__ import annotations
+
+from harness.data.synthetic.actions import ACTIONS, Action
+from harness.data.synthetic.postures import POSTURES
+
+CLASSES: dict[str, Action] = ACTIONS | POSTURES
