@@ -11,8 +11,16 @@ from harness.encoders.backbone import Backbone, Reading
 from harness.encoders.norm import residual_norms
 from harness.encoders.torchvision_stub import declare_missing_operators
 
-BLOCKS = {"r3d_18": (2, 2, 2, 2), "r3d_34": (3, 4, 6, 3), "r3d_50": (3, 4, 6, 3)}
-BOTTLENECKS = {"r3d_50"}
+BLOCKS = {
+    "r3d_10": (1, 1, 1, 1),
+    "r3d_18": (2, 2, 2, 2),
+    "r3d_34": (3, 4, 6, 3),
+    "r3d_50": (3, 4, 6, 3),
+    "r3d_101": (3, 4, 23, 3),
+    "r3d_152": (3, 8, 36, 3),
+    "r3d_200": (3, 24, 36, 3),
+}
+BOTTLENECKS = {"r3d_50", "r3d_101", "r3d_152", "r3d_200"}
 NAMES = (*BLOCKS, "r2plus1d_18")
 EXPANSION = 4
 

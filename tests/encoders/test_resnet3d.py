@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.encoders.resnet3d import ResNet3d
+from harness.encoders.resnet3d import BLOCKS, ResNet3d
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,17 @@ def test_numbers_of_parameters(name: str, millions: float) -> None:
     with torch.device("meta"):
         network = ResNet3d(name)
     assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(millions * 1e6, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_number_in_a_name_counts_the_layers_with_weights(name: str) -> None:
+    """Convolutions but those of shortcuts, and the classifier that is left out here; bottlenecks from 50 on."""
+    depth = int(name.removeprefix("r3d_"))
+    with torch.device("meta"):
+        state = ResNet3d(name).state_dict()
+    convolutions = [key for key in state if "conv" in key]
+    assert len(convolutions) + 1 == depth
+    assert any("conv3" in key for key in convolutions) == (depth >= 50)
 
 
 def test_names_and_shapes() -> None:
