@@ -153,11 +153,12 @@ class PriorGuidedFusion(nn.Module):
         super().__init__()
         self.sensors, self.across_queries, self.residual = sensors, across_queries, residual
         widths = ({"video": video_width} if video_width else {}) | dict.fromkeys(sensors, sensor_width)
+        self.modalities, self.width = tuple(widths), width or video_width or sensor_width
         self.prior_projection = nn.ModuleDict(
             {name: nn.Linear(prior_width, each, bias=False) for name, each in widths.items()}
         )
         self.cross_attention = nn.ModuleDict({name: CrossAttention(each, heads) for name, each in widths.items()})
-        self.fusion = FusionModel(video_width, sensor_width, len(sensors), width or video_width or sensor_width)
+        self.fusion = FusionModel(video_width, sensor_width, len(sensors), self.width)
         # with torch's smaller weights every clip attends to all alike: the fused vectors of an episode start as one
         initialise(self)
 

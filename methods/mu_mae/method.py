@@ -35,6 +35,7 @@ from torch import Tensor, nn
 
 from harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Pretraining, Setup, Targets
 from harness.encoders.tokens import Layout
+from methods.mu_mae.concatenation import ConcatenationFusion
 from methods.mu_mae.fitting import SETTINGS, fitting
 from methods.mu_mae.fusion import PriorGuidedFusion, SensorCNN
 from methods.mu_mae.heads import GRID, build_head
@@ -60,6 +61,7 @@ class MuMAE(FewShotMethod):
     Args:
         setup: see :class:`harness.api.Setup`.
         head: "attention" is the published one; see ``heads.py``.
+        fusion: "cross_attention" is the published one; "concatenation" its ablation, see ``concatenation.py``.
         sensor_vectors: "cnn", as published: a network for each sensor, a modality of its own in the fusion; "shared":
             the vector of the shared sensor encoder, one modality.
         width: of the fused vector; 0: the video's, without video that of the sensors' vectors.
@@ -93,6 +95,7 @@ class MuMAE(FewShotMethod):
         setup: Setup,
         *,
         head: Literal["attention", "protonet", "linear_probe", "can", "mastaf", "trx", "cnaps"] = "attention",
+        fusion: Literal["cross_attention", "concatenation"] = "cross_attention",
         sensor_vectors: Literal["cnn", "shared"] = "cnn",
         width: int = 0,
         sensor_width: int = 64,
@@ -138,19 +141,27 @@ class MuMAE(FewShotMethod):
                     for name in self.sensors
                 }
             )
-            self.fusion = PriorGuidedFusion(
-                self.prior.width,
-                widths.get("video", 0),
-                widths.get("sensors", sensor_width),
-                self.sensors or tuple(name for name in widths if name == "sensors"),
-                width=width or None,
-                heads=heads,
-                across_queries=across_queries,
-                residual=residual,
-            )
+            named = self.sensors or tuple(name for name in widths if name == "sensors")
+            each = widths.get("sensors", sensor_width)
+            self.fusion: PriorGuidedFusion | ConcatenationFusion
+            if fusion == "concatenation":
+                parts = {"video": widths["video"]} if "video" in widths else {}
+                parts |= dict.fromkeys(named, each)
+                self.fusion = ConcatenationFusion(self.prior.width, parts, width or widths.get("video", each))
+            else:
+                self.fusion = PriorGuidedFusion(
+                    self.prior.width,
+                    widths.get("video", 0),
+                    each,
+                    named,
+                    width=width or None,
+                    heads=heads,
+                    across_queries=across_queries,
+                    residual=residual,
+                )
         if normalise:
-            self.networks.update({name: nn.GroupNorm(1, each) for name, each in widths.items()})
-        self.fused = PrecomputedVectors(self.fusion.fusion.linear.out_features, GRID)
+            self.networks.update({name: nn.GroupNorm(1, channels) for name, channels in widths.items()})
+        self.fused = PrecomputedVectors(self.fusion.width, GRID)
         self.head = build_head(
             head,
             setup,
@@ -200,7 +211,7 @@ class MuMAE(FewShotMethod):
         with torch.autocast(encoded["prior.vector"].device.type, enabled=False):
             vectors: Features = {}
             present: Features = {}
-            for name in self.fusion.cross_attention:
+            for name in self.fusion.modalities:
                 leaf = f"{name}.{'samples' if name in self.sensors else 'vector'}"
                 value, present[name] = encoded[leaf].float(), encoded[f"{name}.present"]
                 there = present[name].view(-1, *[1] * (value.ndim - 1))

@@ -30,6 +30,10 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mu_mae", {"head": "can"}),
     ("mu_mae", {"sensor_vectors": "shared"}),
     ("mu_mae", {"residual": True}),
+    ("mu_mae", {"fusion": "concatenation"}),
+    ("strm", {"cardinalities": (2, 3), "width": 16}),
+    ("hyrsm", {"prototypes": False, "frame_loss": 0.0}),
+    ("otam", {"normalise": False}),
     ("mu_mae", {"random_prior": True, "across_queries": True}),
     ("videomae", {"global_loss": 2.0, "projection": 8}),
 ]
