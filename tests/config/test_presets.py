@@ -169,7 +169,9 @@ def test_the_published_preset_has_each_papers_own_settings() -> None:
     settings = load_settings("published")
     every = settings.studies["published"].rows
     rows = {(row.method, row.settings.get("classifier")): (row, row_settings(settings, row)) for row in every}
-    papers = {"trx", "can", "mastaf", "cnaps", "protonet", "mu_mae", "videomae"}
+    papers = {
+        "trx", "can", "mastaf", "cnaps", "otam", "hyrsm", "strm", "meta_baseline", "protonet", "mu_mae", "videomae",
+    }  # fmt: skip
     assert {method for method, _ in rows} == {*papers, "random"}
     assert [row.settings for row in every if row.method == "mu_mae"] == [{}, {"as_released": True}]
     mu_mae = next(row_settings(settings, row) for row in every if row.method == "mu_mae" and not row.settings)
@@ -184,6 +186,11 @@ def test_the_published_preset_has_each_papers_own_settings() -> None:
         can.end_to_end.learning_rate * rate(step * 1200, can.end_to_end) for step in (0, 60, 70, 80)
     ] == pytest.approx([0.1, 0.006, 0.0012, 0.00024])
     assert (mastaf.video_encoder.name, mastaf.input.frames) == ("r3d_50", 16)
+    strm, hyrsm = rows["strm", None][1].end_to_end, rows["hyrsm", None][1].end_to_end
+    assert strm.learning_rate == pytest.approx(0.001 * 5 * 4), "summed over 20 queries"
+    assert hyrsm.steps * hyrsm.episodes_per_step == 40_000
+    assert [hyrsm.learning_rate * rate(step, hyrsm) for step in (2000, 6000, 9000)] == pytest.approx([1e-4, 1e-5, 1e-6])
+    assert rows["meta_baseline", None][1].warm_start.objective == "classification"
     for classifier in ("generated", "mahalanobis"):
         row, own = rows["cnaps", classifier]
         assert own.budget(row.training).learning_rate == 5e-4
