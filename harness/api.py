@@ -169,13 +169,15 @@ class Encoder(nn.Module):
     * ``"stage:k"`` (B, D, t, h, w), what the k-th stage of the network leaves. Stages count as Python indices do, so
       ``"stage:-2"`` is what the last stage works on, whatever the network. :meth:`tail` does the rest.
 
-    ``grid`` is (t, h, w) of the map, ``steps`` the T' of the sequence.
+    ``grid`` is (t, h, w) of the map, ``steps`` the T' of the sequence, ``stage_steps`` the t of
+    the last stage; 0 without stages.
     """
 
     modality: str
     widths: dict[str, int]
     grid: tuple[int, int, int]
     steps: int
+    stage_steps: int
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
         raise NotImplementedError

@@ -79,6 +79,11 @@ class Settings(Frozen):
                 "video_encoder.pooling = dynamics subtracts the mean over the clip, so that a single segment has a "
                 "mean of zero: raise video_encoder.segments"
             )
+        if self.video_encoder.background == "apart" and self.video_encoder.pooling != "both":
+            raise ValueError(
+                "video_encoder.background = apart shows the mean frame on its own, which is read with "
+                "video_encoder.pooling = both alone"
+            )
         if self.video_encoder.norm == "frozen-batch" and not self.video_encoder.weights:
             raise ValueError(
                 "video_encoder.norm = frozen-batch normalises by the statistics of released weights: name a file in "

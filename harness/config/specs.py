@@ -52,7 +52,7 @@ class InputSpec(Frozen):
 class VideoEncoderSpec(Frozen):
     """A network over the frames of a clip: 2-D on each of them, 3-D, or a space-time transformer."""
 
-    name: str = Field("resnet10t", description="of timm; or r3d_10, 18, 34, 50, 101, 152, 200, r2plus1d_18, space_time_vit")
+    name: str = Field("resnet10t", description="of timm; or r3d_10 to r3d_200, r2plus1d_18, space_time_vit")
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed on to the network's constructor")
     weights: str = Field("", description="file of released weights; empty: trained from scratch")
     norm: Literal["group", "frozen-batch"] = Field(
@@ -61,9 +61,12 @@ class VideoEncoderSpec(Frozen):
     pixel_norm: Literal["imagenet", "kinetics", "torchvision-video", "none"] = Field(
         "imagenet", description="mean and deviation that the weights expect; kinetics: those of 3D-ResNets"
     )
-    background: Literal["keep", "subtract"] = Field("keep", description="subtract the mean frame of the clip, or not")
+    background: Literal["keep", "subtract", "apart"] = Field(
+        "keep",
+        description="subtract the mean frame of the clip, or not; apart: subtract it and show it as one more frame",
+    )
     pooling: Literal["mean", "dynamics", "both"] = Field(
-        "mean", description="over time: means, what differs from the mean over the clip, or both, at equal scales"
+        "mean", description="over time: means, what differs from the mean, or both at comparable sizes"
     )
     segments: int = Field(2, ge=1, description="the vector concatenates the means of this many parts of the clip")
     stage_side: int = Field(7, ge=1, description="a stage's map is averaged down to this side at most, as it is kept")

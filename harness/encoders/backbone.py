@@ -30,6 +30,10 @@ class Reading(NamedTuple):
     sequence: Tensor
     clip: Tensor | None = None
 
+    def at(self, steps: slice) -> Reading:
+        """Some of the steps."""
+        return Reading(self.places[:, :, steps], self.sequence[:, steps])
+
 
 class Backbone(nn.Module):
     """A network in stages over (B, 3, T, H, W), normalised pixels; each stage leaves (B, D, t, h, w).

@@ -16,6 +16,8 @@ from harness.encoders.transformers import sensor_transformer, video_transformer
 from harness.encoders.video import VideoEncoder
 from harness.runtime.seeding import seeded
 
+LAST_STAGE = "stage:-1"
+
 
 def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], seed: int) -> Encoder:
     """An encoder with a fresh state or released weights; it depends on (seed, modality, settings), never on the head.
@@ -25,9 +27,11 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
     """
     with seeded(seed, "encoder", modality):
         encoder = _encoder(modality, settings, sensors)
-    shapes = output_shapes(encoder, settings, sensors, ("map", "sequence"))
+    known = tuple(name for name in ("map", "sequence", LAST_STAGE) if name in encoder.widths)
+    shapes = output_shapes(encoder, settings, sensors, known)
     _, time, height, width = shapes["map"]
     encoder.grid, encoder.steps = (time, height, width), shapes["sequence"][0]
+    encoder.stage_steps = shapes[LAST_STAGE][1] if LAST_STAGE in shapes else 0
     return encoder
 
 

@@ -44,6 +44,20 @@ def dynamics(sequence: Tensor, segments: int) -> Tensor:
     return torch.cat([segment_mean(rest, segments), spread], dim=-1)
 
 
+def still_and_moving(still: Tensor, moves: Tensor, axis: int) -> Tensor:
+    """Features of what stays and of what moves in B clips, joined along an axis at comparable sizes.
+
+    Each is divided by its root mean square over the clip. A clip in which next to nothing moves keeps it so: its
+    movement is scaled at most as if it were a tenth as large as what stays, or noise would count as much as an action.
+    """
+    size, little = _mean_square(still), _mean_square(moves)
+    return torch.cat([still * (size + 1e-6).rsqrt(), moves * (little + 0.01 * size + 1e-6).rsqrt()], dim=axis)
+
+
+def _mean_square(value: Tensor) -> Tensor:
+    return value.square().flatten(1).mean(dim=1).view(-1, *[1] * (value.ndim - 1))
+
+
 def pool_map(value: Tensor, segments: int) -> Tensor:
     """Averages over at most ``segments`` parts of the time and, with them, 49 positions in all.
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from harness.api import Clips
 from harness.config.specs import VideoEncoderSpec
-from harness.encoders.backbone import Backbone, on_meta
+from harness.encoders.backbone import Backbone, Reading, on_meta
 from harness.encoders.frames import FrameNetwork, FrameResNet, is_resnet, timm_network
 from harness.encoders.norm import hold_batch_norm, use_group_norm
-from harness.encoders.pooling import dynamics, moving, pool_map, pool_stage, segment_mean, two_sided
+from harness.encoders.pooling import dynamics, moving, pool_map, pool_stage, segment_mean, still_and_moving, two_sided
 from harness.encoders.resnet3d import NAMES, VolumeNetwork
 from harness.encoders.space_time_vit import SpaceTimeViT
 from harness.encoders.staged import StagedEncoder, widths
@@ -45,6 +45,11 @@ class VideoEncoder(StagedEncoder):
     With ``pooling = "dynamics"`` sequence and map are also minus their means over time, before any other pooling, and
     the map is rectified to both sides, which doubles its channels (:func:`harness.encoders.pooling.two_sided`).
 
+    With ``pooling = "both"`` each output has beside that what stays in the clip, at every step
+    (:func:`harness.encoders.pooling.still_and_moving`): the mean over the steps or, with ``background = "apart"``, what
+    the network makes of the clip's mean frame, while it gets the other frames minus that one. Stages then have one step
+    more, the first.
+
     Args:
         spec: settings.
         frames, size: of the clips that will come.
@@ -61,22 +66,26 @@ class VideoEncoder(StagedEncoder):
     def __init__(self, spec: VideoEncoderSpec, frames: int, size: int) -> None:
         super().__init__()
         self.spec = spec
-        self.backbone = make_backbone(spec, frames, size)
+        self.backbone, self.apart = make_backbone(spec, frames, size), spec.background == "apart"
         if spec.norm == "group":
             use_group_norm(self.backbone)
         if spec.weights:
             load_weights(self.backbone, Path(spec.weights).expanduser())
-        pixels = torch.empty(1, 3, frames, size, size, device="meta")
+        pixels = torch.empty(1, 3, frames + self.apart, size, size, device="meta")
         values, reading = _fitting(lambda: on_meta(self.backbone)(pixels), spec)
-        steps, width = reading.sequence.shape[1:]
+        steps, width = reading.sequence.shape[1] - self.apart, reading.sequence.shape[2]
         if spec.segments > steps:
             raise HarnessError(
                 f"video_encoder.segments is {spec.segments}, but {spec.name} leaves {steps} steps of {frames} frames.",
                 remedy="Lower video_encoder.segments or raise input.frames.",
             )
-        vector = width * (spec.segments + (spec.pooling == "dynamics"))
-        places = reading.places.shape[1] * (1 + (spec.pooling == "dynamics"))
-        self.widths = widths(vector, width, places, [value.shape[1] for value in values])
+        stays, moves = spec.pooling == "both", spec.pooling != "mean"
+        self.widths = widths(
+            width * (spec.segments + moves + stays),
+            width * (1 + stays),
+            reading.places.shape[1] * (1 + moves + stays),
+            [value.shape[1] for value in values],
+        )
         mean, std = (torch.tensor(part).view(1, 1, 3, 1, 1) for part in PIXELS[spec.pixel_norm])
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
@@ -95,8 +104,13 @@ class VideoEncoder(StagedEncoder):
     def enter(self, clips: Clips) -> Tensor:
         video = clips.video
         assert video is not None
-        centre = video.mean(dim=1, keepdim=True) if self.spec.background == "subtract" else self.mean
-        return ((video - centre) / self.std).transpose(1, 2)
+        if self.spec.background == "keep":
+            return ((video - self.mean) / self.std).transpose(1, 2)
+        mean = video.mean(dim=1, keepdim=True)
+        frames = video - mean
+        if self.apart:
+            frames = torch.cat([mean - self.mean, frames], dim=1)
+        return (frames / self.std).transpose(1, 2)
 
     def stage(self, index: int, value: Tensor) -> Tensor:
         return self.backbone.stage(index, value)
@@ -108,20 +122,46 @@ class VideoEncoder(StagedEncoder):
         return pool_stage(value, self.spec.stage_side)
 
     def leave(self, value: Tensor, outputs: Iterable[str]) -> dict[str, Tensor]:
-        reading, found = self.backbone.read(value), {}
-        moves, segments = self.spec.pooling == "dynamics", self.spec.segments
-        if "vector" in outputs:
-            if moves:
-                found["vector"] = dynamics(reading.sequence, segments)
-            elif segments == 1 and reading.clip is not None:
-                found["vector"] = reading.clip
-            else:
-                found["vector"] = segment_mean(reading.sequence, segments)
-        if "sequence" in outputs:
-            found["sequence"] = moving(reading.sequence, 1) if moves else reading.sequence
-        if "map" in outputs:
-            found["map"] = pool_map(two_sided(moving(reading.places, 2)) if moves else reading.places, segments)
-        return found
+        reading = self.backbone.read(value)
+        if self.spec.pooling == "mean":
+            return {name: self._mean(reading, name) for name in outputs}
+        still = None
+        if self.apart:
+            still, reading = reading.at(slice(0, 1)), reading.at(slice(1, None))
+        moves = {name: self._moving(reading, name) for name in outputs}
+        if self.spec.pooling == "dynamics":
+            return moves
+        still = still or Reading(reading.places.mean(2, keepdim=True), reading.sequence.mean(1, keepdim=True))
+        return {
+            name: still_and_moving(self._still(still, reading, name), part, 2 if name == "sequence" else 1)
+            for name, part in moves.items()
+        }
+
+    def _mean(self, reading: Reading, output: str) -> Tensor:
+        """An output of the frames as they are."""
+        if output == "sequence":
+            return reading.sequence
+        if output == "map":
+            return pool_map(reading.places, self.spec.segments)
+        if self.spec.segments == 1 and reading.clip is not None:
+            return reading.clip
+        return segment_mean(reading.sequence, self.spec.segments)
+
+    def _moving(self, reading: Reading, output: str) -> Tensor:
+        """An output of what differs from the mean over the clip."""
+        if output == "sequence":
+            return moving(reading.sequence, 1)
+        if output == "map":
+            return pool_map(two_sided(moving(reading.places, 2)), self.spec.segments)
+        return dynamics(reading.sequence, self.spec.segments)
+
+    def _still(self, still: Reading, clip: Reading, output: str) -> Tensor:
+        """An output of what stays, of a single step, at every step of the clip."""
+        if output == "sequence":
+            return still.sequence.expand_as(clip.sequence)
+        if output == "map":
+            return pool_map(still.places.expand_as(clip.places), self.spec.segments)
+        return still.sequence.squeeze(1)
 
 
 def make_backbone(spec: VideoEncoderSpec, frames: int, size: int) -> Backbone:
@@ -132,6 +172,8 @@ def make_backbone(spec: VideoEncoderSpec, frames: int, size: int) -> Backbone:
     """
 
     def make() -> Backbone:
+        if spec.background == "apart" and (spec.name == "space_time_vit" or spec.name in NAMES):
+            raise ValueError("background = apart wants a network over single frames")
         if spec.name == "space_time_vit":
             return SpaceTimeViT(frames, size, **spec.arguments)
         if spec.name in NAMES:

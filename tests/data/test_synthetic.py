@@ -14,13 +14,13 @@ import pytest
 from harness.data.layouts import index
 from harness.data.synthetic import SyntheticSettings, plan, synthesize
 from harness.data.synthetic.actions import DESK
-from harness.data.synthetic.classes import CLASSES
-from harness.data.synthetic.postures import POSTURES
 from harness.data.synthetic.body import CHANNELS, JOINT, Body, Proportions, pose
+from harness.data.synthetic.classes import CLASSES
 from harness.data.synthetic.defects import KINDS, PLANTED_FILE, planted_in
 from harness.data.synthetic.motion import channels
 from harness.data.synthetic.performance import Key, perform, sense
 from harness.data.synthetic.plan import SENSORS, performances
+from harness.data.synthetic.postures import POSTURES
 from harness.data.synthetic.wearables import GRAVITY, Worn, angular_rate, measure, orientation, specific_force
 from harness.runtime.errors import HarnessError
 

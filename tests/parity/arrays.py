@@ -22,7 +22,7 @@ class FixedFeatures(Encoder):
     def __init__(self, width: int, grid: tuple[int, int, int] = (1, 1, 1), steps: int = 8) -> None:
         super().__init__()
         self.widths = dict.fromkeys(("vector", "sequence", "map", "stage:-2", "stage:-1"), width)
-        self.grid, self.steps = grid, steps
+        self.grid, self.steps, self.stage_steps = grid, steps, steps
 
     def film_widths(self, stage: str) -> tuple[int, ...]:
         return ()

@@ -13,7 +13,7 @@ from harness.encoders.multimodal import MultimodalEncoder
 from harness.encoders.sizes import SIZES, Size
 from harness.encoders.tokens import Layout
 from methods.mu_mae import scoring
-from methods.mu_mae.fusion import CrossAttention, FusionModel, SensorCNN
+from methods.mu_mae.fusion import CrossAttention, FusionModel, PriorGuidedFusion, SensorCNN
 from methods.mu_mae.heads import AttentionHead
 from methods.mu_mae.method import MuMAE
 from methods.mu_mae.released_inputs import frame_indices, scaled_sensor, sensor_rows
@@ -144,6 +144,7 @@ def _method(arrays: Arrays) -> MuMAE:
         )
     method.head = Unattended(method.head.setup, alpha=float(arrays["scoring.alpha"][0]))
     load_released(method.prior, arrays, "mae_encoder.weights.", "encoder.")
+    assert isinstance(method.fusion, PriorGuidedFusion)
     for name in ("video", *SENSORS):
         load(method.fusion.prior_projection[name], pipeline, f"prior_projection_{name}.")
         load(method.fusion.cross_attention[name], pipeline, f"cross_attention_{name}.")

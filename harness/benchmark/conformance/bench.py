@@ -29,7 +29,7 @@ class TinyEncoder(Encoder):
         super().__init__()
         self.modality, self.declared = modality, declared
         self.widths = dict.fromkeys({"vector", "sequence", "map", *declared}, self.width)
-        self.grid, self.steps = ((4, 2, 2) if modality == "video" else (4, 1, 1)), 4
+        self.grid, self.steps, self.stage_steps = ((4, 2, 2) if modality == "video" else (4, 1, 1)), 4, 4
         self.linear = nn.Linear(3 if modality == "video" else 4 * len(SENSORS), self.width)
         self.last = nn.Conv3d(self.width, self.width, 1)
         self.norm = nn.GroupNorm(1, self.width)

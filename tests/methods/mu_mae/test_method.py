@@ -161,8 +161,8 @@ def test_the_shared_sensor_encoder_neither_runs_nor_learns_beside_networks_of_ea
     assert list(method.encoders) == ["video"]
     assert list(shared.encoders) == list(BOTH)
     assert "sensors.vector" not in method.encode(clips(4))
-    assert set(method.fusion.cross_attention) == {"video", *SENSORS}
-    assert set(shared.fusion.cross_attention) == set(BOTH)
+    assert set(method.fusion.modalities) == {"video", *SENSORS}
+    assert set(shared.fusion.modalities) == set(BOTH)
     assert not any(name.endswith(".samples") for name in shared.encode(clips(4)))
 
 
