@@ -43,7 +43,9 @@ class Fusion(nn.Module):
         self.modalities, self.output, self.width = setup.modalities, output, setup.width(output)
         first = setup.encoders[setup.modalities[0]]
         self.positions = prod(first.grid) if output == "map" else 0
-        self.steps = {"vector": 0, "map": 0, "sequence": first.steps}.get(output, first.stage_steps)
+        self.steps = 0
+        if output not in {"vector", "map"}:
+            self.steps = first.steps if output == "sequence" else first.stage_steps
         widths = {name: encoder.widths[output] for name, encoder in setup.encoders.items() if normalise}
         self.norm = nn.ModuleDict({name: nn.GroupNorm(1, width, affine=affine) for name, width in widths.items()})
 
