@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
 
 from harness.api import FewShotMethod
+from harness.data.episodes.suites import Suite
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
 from harness.evaluation.ablation import Ablations, wanted_ablations
@@ -17,7 +18,7 @@ from harness.evaluation.features import FeatureTable
 from harness.evaluation.metrics import calibrate, evaluation_digest, measure
 from harness.evaluation.operations import count_operations
 from harness.evaluation.scoring import answer_suite
-from harness.records import EvaluationRecord, RecordFolder
+from harness.records import EvaluationRecord, Operations, RecordFolder
 from harness.runtime.device import Device, peak_memory
 from harness.runtime.provenance import provenance
 
@@ -33,6 +34,7 @@ class TrainedMethod:
             sensor left out; by name.
         embedded: features of every usable clip, through the head's ``embed``.
         encoding_seconds: spent on the features, before ``embed``.
+        operations: counted so far, by way, shot and queries of the episodes.
     """
 
     method: FewShotMethod
@@ -41,6 +43,7 @@ class TrainedMethod:
     encoded_without: Callable[[str], FeatureTable]
     embedded: FeatureTable
     encoding_seconds: float
+    operations: dict[tuple[int, ...], Operations] = field(default_factory=dict)
 
 
 def evaluate_suite(
@@ -82,7 +85,7 @@ def evaluate_suite(
         predictions_digest=file_digest,
         calibration=calibrate(answers.predicted, answers.confidence, suite.draws.label),
         ablations=ablations,
-        operations=count_operations(method, trained.source, trained.embedded, suite, rows, device),
+        operations=_operations(trained, suite, rows, device),
         provenance=provenance(device.describe()),
         volatile={
             "date": now,
@@ -97,3 +100,12 @@ def evaluate_suite(
     )
     records.write(record)
     return record
+
+
+def _operations(trained: TrainedMethod, suite: Suite, rows: np.ndarray, device: Device) -> Operations:
+    """Counted once for all suites whose episodes have the same shape."""
+    shape = (suite.spec.way, suite.spec.shot, suite.spec.queries_per_episode)
+    if shape not in trained.operations:
+        counted = count_operations(trained.method, trained.source, trained.embedded, suite, rows, device)
+        trained.operations[shape] = counted
+    return trained.operations[shape]

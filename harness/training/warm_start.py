@@ -6,6 +6,7 @@ training. With the objective "none" nothing is trained: a head begins from the e
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,9 @@ from harness.training.initialisation import Initialisation, ReleasedWeights, con
 from harness.training.objectives import OBJECTIVES
 from harness.training.pretraining import pretrained_states
 from harness.training.workspace import Workspace, training_context
+
+ENCODERS_KEPT = 4
+"""Encoders that are held to be copied: those of the seed in hand and of the search's."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,16 @@ def run_warm_start(workspace: Workspace, key: EncoderKey) -> None:
 
 def warm_started_encoder(workspace: Workspace, key: EncoderKey) -> tuple[Encoder, dict[str, Any]]:
     """A new copy of the encoder that heads begin from, and its notes: digests, validations, times."""
+    kept = workspace.encoders
+    if key.id not in kept:
+        while len(kept) >= ENCODERS_KEPT:
+            del kept[next(iter(kept))]
+        kept[key.id] = _first_copy(workspace, key)
+    encoder, notes = kept[key.id]
+    return copy.deepcopy(encoder), copy.deepcopy(notes)
+
+
+def _first_copy(workspace: Workspace, key: EncoderKey) -> tuple[Encoder, dict[str, Any]]:
     if not key.warm:
         encoder = _initial_encoder(workspace, key)
         state = state_digest(encoder)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from harness.api import Encoder
 from harness.config.settings import Settings
 from harness.data.task.clip_source import ClipSource
 from harness.data.task.task import Task
@@ -32,6 +34,11 @@ class Workspace:
     folder: Path
     device: Device
     watcher: Watcher = field(default_factory=Silent)
+
+    @cached_property
+    def encoders(self) -> dict[str, tuple[Encoder, dict[str, Any]]]:
+        """Encoders with their notes, by id, as :mod:`harness.training.warm_start` holds them to copy them."""
+        return {}
 
     @cached_property
     def records(self) -> RecordFolder:

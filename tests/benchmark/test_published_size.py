@@ -84,13 +84,13 @@ def shapes(method: FewShotMethod, row: Row, settings: Settings) -> Features:
 
 
 def like(encoded: Features, count: int) -> Features:
-    """Noise of the features' shapes, for so many clips."""
+    """Noise of the features' shapes, for so many clips; a gradient reaches it, as some heads have no parameters."""
     random = torch.Generator().manual_seed(0)
 
     def leaf(value: Tensor) -> Tensor:
         if not value.is_floating_point():
             return torch.ones((count, *value.shape[1:]), dtype=value.dtype)
-        return torch.randn((count, *value.shape[1:]), generator=random)
+        return torch.randn((count, *value.shape[1:]), generator=random, requires_grad=True)
 
     return {name: leaf(value) for name, value in encoded.items()}
 

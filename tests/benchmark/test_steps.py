@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from harness.benchmark.run import run_plan
 from harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
 from harness.data.store import Store
+from harness.encoders.build import state_digest
 from harness.records import RecordFolder, SkippedRecord, TrainingRecord
 from harness.runtime.errors import DivergedError
-from harness.training.warm_start import EncoderKey
+from harness.training.warm_start import EncoderKey, warm_started_encoder
 from harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Titles, planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
@@ -99,6 +101,20 @@ def test_a_warm_start_is_shared_by_all_heads_and_done_once(store: Store, tmp_pat
     _, steps = planned(place(store, tmp_path, rows=rows, frozen=toy_settings().frozen))
     assert kinds(steps) == ["warm-start", *["row"] * 6]
     assert {step.needs for step in steps[1:]} == {(steps[0].id,)}
+
+
+def test_every_head_gets_a_copy_of_its_own_of_a_warm_started_encoder(store: Store, tmp_path: Path) -> None:
+    here = place(store, tmp_path, rows=[{"method": "protonet", "modalities": ["sensors"]}])
+    run(here)
+    _, steps = planned(place(store, tmp_path / "empty", rows=[{"method": "protonet", "modalities": ["sensors"]}]))
+    (key,) = (step.key for step in steps if isinstance(step, WarmStartStep) and step.key.seed == 0)
+    first, notes = warm_started_encoder(here, key)
+    assert state_digest(first) == notes["state"]
+    with torch.no_grad():
+        for value in first.parameters():
+            value.zero_()
+    second, again = warm_started_encoder(here, key)
+    assert state_digest(second) == again["state"] == notes["state"], "a head that trains its copy leaves the others'"
 
 
 @pytest.mark.slow

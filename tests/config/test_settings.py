@@ -76,15 +76,15 @@ def test_rows_can_be_overridden_by_number() -> None:
     [
         ("input.frames=17", "the store keeps fewer frames"),
         ("input.size=64", "the store keeps fewer frames or pixels"),
-        ("input.frames=3", "segments exceeds input.frames"),
+        ("input.frames=2", "segments exceeds input.frames"),
         ("input.sensor_length=8", "segments exceeds the length"),
-        ("video_encoder.segments=1", r"raise video_encoder\.segments"),
+        ("video_encoder.pooling=dynamics video_encoder.segments=1", r"raise video_encoder\.segments"),
         ("video_encoder.norm=frozen-batch", r"name a file in video_encoder\.weights"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(override: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
-        load_settings("quick", [override])
+        load_settings("quick", override.split())
 
 
 def test_settings_cannot_be_changed_later() -> None:
