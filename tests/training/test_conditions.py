@@ -55,7 +55,7 @@ def jobs_of(store: Store, out: Path, *rows: dict[str, Any], **changes: Any) -> t
         "warm_start.steps=7",
         f"input.frames={FRAMES}",
         "store.frames=20",
-        "video_encoder.segments=3",
+        "video_encoder.segments=2",
         "way=4",
         "shot=2",
     ],
@@ -72,7 +72,7 @@ def test_seeds_suites_and_what_the_row_does_not_use_leave_them_alone(override: s
 def test_a_row_on_sensors_depends_on_the_sensor_encoder_alone() -> None:
     base = conditions_of(load_settings("quick"), SENSORS)
     assert conditions_of(load_settings("quick", ["sensor_encoder.width=32"]), SENSORS) != base
-    assert conditions_of(load_settings("quick", ["video_encoder.segments=3"]), SENSORS) == base
+    assert conditions_of(load_settings("quick", ["video_encoder.segments=2"]), SENSORS) == base
 
 
 def test_rows_of_other_seeds_and_suites_are_trained_alike(store: Store, tmp_path: Path) -> None:
