@@ -1,4 +1,4 @@
-"""Learning curves: accuracy on the validation suite, seed by seed."""
+"""Learning curves: accuracy on the validation suite, seed by seed, and how much it still rose at the end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harness.report.charts.figure import Figure, Panel
 from harness.report.charts.palette import SERIES
 from harness.report.charts.scale import Scale, around, ticks
 from harness.report.formats import MISSING, percent
+from harness.report.results.levelling import rise_of
 
 WIDTH, HEIGHT = 172, 132
 LEFT, RIGHT, TOP, BOTTOM = 24, 166, 8, 104
@@ -31,6 +32,10 @@ class Trace:
     def accuracy(self) -> float | None:
         """Of what was kept."""
         return next((share for step, share in self.validations if step == self.kept), None)
+
+    @property
+    def rise(self) -> float | None:
+        return rise_of([share for _, share in self.validations])
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,17 @@ def learning_curves(rows: Mapping[str, Sequence[TrainingRecord]]) -> Figure | No
         notes=(
             "Accuracy in % on the validation suite by training step, on one vertical scale. A line for each seed; the "
             "large mark is the state that was kept and tested. These figures select; they are no results.",
+            "Rise: mean of the last third of the validations minus that of the third before, in points.",
         ),
         panels=tuple(_panel(curve, y) for curve in found),
-        header=("what", "seed", "kept step", "kept, %", "step: accuracy, %"),
+        header=("what", "seed", "kept step", "kept, %", "rise", "step: accuracy, %"),
         cells=tuple(
             (
                 curve.name,
                 str(trace.seed),
                 MISSING if trace.kept is None else f"{trace.kept:g}",
                 percent(trace.accuracy, 1),
+                MISSING if trace.rise is None else f"{trace.rise * 100:+.1f}",
                 " · ".join(f"{step:g}: {percent(share, 1)}" for step, share in trace.validations),
             )
             for curve in found

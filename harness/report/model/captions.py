@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.formats import p_value, percent, points
+from harness.report.formats import listed, p_value, percent, points
 from harness.report.results.guards import Guard
+from harness.report.results.levelling import STILL_RISING, still_rising
 from harness.report.results.load import Suite, TestAccesses
 from harness.report.results.report import StudySuite
 from harness.report.statistics import Analysis
@@ -82,6 +83,15 @@ def access_sentence(suite: Suite, accesses: TestAccesses | None, shown: int) -> 
         f"Test accesses of {suite.name}, as logged: {accesses.count[digest]:,} of {accesses.trainings[digest]:,} "
         f"trainings; {shown:,} trainings are shown."
     )
+
+
+def rising_note(results: StudySuite) -> tuple[str, ...]:
+    """Rows that may gain from more steps; nothing where there are none, or too few validations to say so."""
+    rising = [row.name for row in results.rows if still_rising(row.measured.trainings)]
+    if not rising:
+        return ()
+    limit = f"{STILL_RISING * 100:g} point"
+    return (f"Validation still rose by more than {limit} over the last third of training: {listed(rising)}.",)
 
 
 def data_warnings(data: Mapping[str, Any]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.report.formats import accuracy_text
 from harness.report.results.rankings import Pair, Ranking, Row
+from harness.report.results.report import StudySuite
 
 NAMED = 3  # methods that a sentence names before it counts
 
@@ -31,6 +33,42 @@ def sentence(ranking: Ranking) -> str:
         f"{place}: {best.label}, {accuracy}, is significantly better than {named(worse)}; {named(tied)} {verb} not "
         "differ significantly from it."
     )
+
+
+def reference_sentence(results: StudySuite) -> str | None:
+    """How the rows of a study stand to its reference, on both modalities, or on one of them where there is none.
+
+    ``Both: mu_mae is significantly better than random, significantly worse than trx and 2 others; no significant
+    difference from can.`` Where the reference is one setting of each row, the rows stand first. None where a study names no
+    reference, or nothing is compared.
+    """
+    if not results.study.reference:
+        return None
+    for modality in reversed(results.rankings):
+        pairs = results.against(modality)
+        if pairs:
+            break
+    else:
+        return None
+    asks = "method" in results.study.reference
+    outcomes: dict[str, list[Row]] = {"yes": [], "no": [], "undecided": []}
+    for pair in pairs:
+        outcomes[verdict(pair)].append(pair.second)
+    references = list(dict.fromkeys(pair.first.label for pair in pairs))
+    place = modality.capitalize()
+    if asks and len(references) == 1:
+        texts = ("significantly better than {}", "significantly worse than {}", "no significant difference from {}")
+        said = [text.format(named(rows)) for text, rows in zip(texts, outcomes.values(), strict=True) if rows]
+        return f"{place}: {references[0]}: {'; '.join(said)}."
+    against = references[0] if len(references) == 1 else listed_fields(results.study.reference)
+    texts = ("significantly worse: {}", "significantly better: {}", "no significant difference: {}")
+    said = [text.format(named(rows)) for text, rows in zip(texts, outcomes.values(), strict=True) if rows]
+    return f"{place}, compared with {against}: {'; '.join(said)}."
+
+
+def listed_fields(fields: Mapping[str, Any]) -> str:
+    """``initialisation scratch``"""
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
 
 
 def named(rows: Sequence[Row]) -> str:

@@ -11,7 +11,7 @@ from string import ascii_lowercase
 from harness.report.formats import MISSING, bare_p, decimals, difference, interval_text, percent, short
 from harness.report.model.blocks import Cell, Column, Table
 from harness.report.model.captions import PAIRS, TIED, matrix_caption
-from harness.report.model.findings import verdict
+from harness.report.model.findings import listed_fields, verdict
 from harness.report.results.rankings import Pair, Ranking, Row, turned
 from harness.report.results.report import MODALITIES, StudyResults, StudySuite
 from harness.report.suite_names import suite_title
@@ -141,8 +141,7 @@ def _pairs_title(study: StudyResults, results: StudySuite) -> str:
     if "method" in reference:
         return f"Does {reference['method']} beat ...?"
     if reference:
-        fields = ", ".join(f"{name} {value}" for name, value in reference.items())
-        return f"Each row minus the one with {fields}"
+        return f"Each row minus the one with {listed_fields(reference)}"
     best = dict.fromkeys(row.label for row in results.references().values())
     return f"Each row minus the best ({', '.join(best)})"
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness.report.formats import percent
 from harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
 from harness.report.model.document import data_name, failures, study_blocks, title, warnings
-from harness.report.model.findings import sentence
+from harness.report.model.findings import reference_sentence, sentence
 from harness.report.results.report import Report
 
 COVERAGE = "coverage.json"
@@ -66,8 +66,11 @@ def _findings(name: str, report: Report) -> list[Block]:
     blocks: list[Block] = [Paragraph(f"{name} ({data_name(report)}):")]
     if report.main is None or not report.main.suites:
         return [*blocks, Paragraph("Nothing was scored yet.")]
-    results = report.main.suites[0]
-    return [*blocks, Items(tuple(sentence(ranking) for ranking in results.rankings.values()))]
+    sentences = [sentence(ranking) for ranking in report.main.suites[0].rankings.values()]
+    for study in report.studies:
+        compared = reference_sentence(study.suites[0]) if study.suites else None
+        sentences += [] if compared is None else [f"{study.record.question} {compared}"]
+    return [*blocks, Items(tuple(sentences))]
 
 
 def _front(name: str, report: Report) -> Section:

@@ -13,7 +13,16 @@ from harness.report import read_report, write_overview
 from harness.report.model.blocks import Items, Section, Table
 from harness.report.model.overview import COVERAGE, overview, read_coverage
 from harness.report.writers.markdown import overview_markdown
-from tests.helpers.small_runs import DATA, GENERATED, add_control, add_seeds, add_skipped, add_suite, three_seeds
+from tests.helpers.small_runs import (
+    DATA,
+    GENERATED,
+    add_control,
+    add_seeds,
+    add_skipped,
+    add_study,
+    add_suite,
+    three_seeds,
+)
 
 SHARES = {"clips": 0.9, "performances": 0.91, "subjects": 0.92, "deletion": 0.93, "headline": 0.94}
 SIMULATION: dict[str, Any] = {
@@ -48,6 +57,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place, (method, mean) in enumerate({"protonet": 0.6, "can": 0.5, "trx": 0.9}.items()):
         add_seeds(made, method, three_seeds(mean, 10 * place))
     return made
+
+
+def test_each_study_with_a_reference_has_a_sentence(tmp_path: Path) -> None:
+    add_suite(tmp_path, 300)
+    for study, best in {"methods": "trx", "frozen": "can"}.items():
+        add_study(tmp_path, study, question=f"{study}?", reference={"method": "can"})
+        for place, name in enumerate(("trx", "can")):
+            add_seeds(tmp_path, name, three_seeds(0.9 if name == best else 0.5, 10 * place), study=study, tag=study)
+    assert items(found(overview({"here": read_report(tmp_path)}, None), "found")) == [
+        "Video: trx, 89.6 [87.7, 91.5] %, is significantly better than every other method.",
+        "methods? Video: can: significantly worse than trx.",
+        "frozen? Video: can: significantly better than trx.",
+    ]
 
 
 def test_what_was_found_comes_first_then_its_limits(folder: Path) -> None:

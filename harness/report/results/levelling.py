@@ -1,0 +1,37 @@
+"""Whether validation had levelled off when training ended. A method that still rises has not been measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.records import TrainingRecord
+
+STILL_RISING = 0.01
+"""Rise from the middle to the last third of the validations, as a share, above which a row counts as still rising."""
+FEWEST = 6
+"""Validations of a training, below which nothing can be said."""
+
+
+def rise(trainings: Iterable[TrainingRecord]) -> float | None:
+    """Mean accuracy over the last third of the validations minus that over the third before; mean over trainings.
+
+    Returns:
+        A share; None where a training has fewer than six validations.
+    """
+    rises = [rise_of([share for _, share in training.validations]) for training in trainings]
+    known = [value for value in rises if value is not None]
+    return sum(known) / len(known) if rises and len(known) == len(rises) else None
+
+
+def still_rising(trainings: Iterable[TrainingRecord]) -> bool:
+    """Whether a row is known to have been rising by more than a point."""
+    value = rise(trainings)
+    return value is not None and value > STILL_RISING
+
+
+def rise_of(shares: Sequence[float]) -> float | None:
+    """Of one training, from its validation accuracies in order."""
+    third = len(shares) // 3
+    if len(shares) < FEWEST:
+        return None
+    return (sum(shares[-third:]) - sum(shares[-2 * third : -third])) / third

@@ -1,0 +1,55 @@
+"""How the rows of a study stand to its reference, in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.report.model.findings import reference_sentence
+from tests.helpers.small_runs import BOTH, add_seeds, add_study, add_suite, study_suite, three_seeds
+
+
+def fill(folder: Path, study: str, reference: dict[str, Any], rows: dict[str, tuple[float, dict[str, Any]]]) -> None:
+    add_suite(folder, 300)
+    add_study(folder, study, reference=reference)
+    for place, (name, (mean, changes)) in enumerate(rows.items()):
+        add_seeds(folder, name.split()[0], three_seeds(mean, 10 * place), study=study, **changes)
+
+
+def test_a_method_is_the_subject(tmp_path: Path) -> None:
+    rows = {"mu_mae": (0.6, {}), "trx": (0.9, {}), "can": (0.3, {}), "protonet": (0.6, {})}
+    fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
+    assert reference_sentence(study_suite(tmp_path)) == (
+        "Video: mu_mae: significantly better than can; significantly worse than trx; no significant difference from "
+        "protonet."
+    )
+
+
+def test_both_modalities_are_named_where_there_are_such_rows(tmp_path: Path) -> None:
+    rows = {"mu_mae": (0.9, {}), "can": (0.3, {})}
+    fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
+    for place, (name, mean) in enumerate({"mu_mae": 0.3, "can": 0.9}.items()):
+        add_seeds(tmp_path, name, three_seeds(mean, 100 * place), modalities=BOTH)
+    assert reference_sentence(study_suite(tmp_path)) == "Both: mu_mae: significantly worse than can."
+
+
+def test_rows_are_the_subjects_where_each_has_a_reference_of_its_own(tmp_path: Path) -> None:
+    rows = {
+        f"{method} {begins}": (mean, {"initialisation": begins})
+        for method, begins, mean in (
+            ("trx", "scratch", 0.5), ("trx", "mu_mae", 0.9), ("can", "scratch", 0.6), ("can", "mu_mae", 0.3),
+        )
+    }  # fmt: skip
+    fill(tmp_path, "initialisation", {"initialisation": "scratch"}, rows)
+    assert reference_sentence(study_suite(tmp_path, "initialisation")) == (
+        "Video, compared with initialisation scratch: significantly worse: can (from mu_mae); significantly better: "
+        "trx (from mu_mae)."
+    )
+
+
+@pytest.mark.parametrize("rows", [{}, {"trx": (0.5, {})}])
+def test_nothing_is_said_without_a_pair(rows: dict[str, tuple[float, dict[str, Any]]], tmp_path: Path) -> None:
+    fill(tmp_path, "methods", {"method": "trx"}, rows)
+    assert reference_sentence(study_suite(tmp_path)) is None

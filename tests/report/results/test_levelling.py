@@ -1,0 +1,46 @@
+"""Whether a row was still rising on validation when its training ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.report import read_report
+from harness.report.model.captions import rising_note
+from harness.report.model.document import study_blocks
+from harness.report.results.levelling import rise, rise_of, still_rising
+from tests.helpers.small_runs import add_seeds, add_suite, study_suite, three_seeds
+
+
+def validations(*shares: float) -> list[tuple[int, float]]:
+    return [(10 * (place + 1), share) for place, share in enumerate(shares)]
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((0.2, 0.4, 0.6, 0.6, 0.6, 0.6), 0.0),
+        ((0.2, 0.3, 0.4, 0.5, 0.6, 0.7), 0.2),
+        ((0.2, 0.9, 0.7, 0.7, 0.6, 0.6), -0.1),
+        ((0.0, 0.2, 0.3, 0.4, 0.5, 0.5, 0.6), 0.1),  # seven: the first counts for no third
+        ((0.2, 0.3, 0.4, 0.5, 0.9), None),
+        ((), None),
+    ],
+)
+def test_rise_is_the_last_third_minus_the_third_before(shares: tuple[float, ...], expected: float | None) -> None:
+    assert rise_of(shares) == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_row_that_still_rises_is_named_beside_the_matrix(tmp_path: Path) -> None:
+    add_suite(tmp_path, 300)
+    add_seeds(tmp_path, "can", three_seeds(0.5), validations=validations(0.3, 0.4, 0.5, 0.5, 0.5, 0.5), best_step=60)
+    add_seeds(tmp_path, "trx", three_seeds(0.7), validations=validations(0.3, 0.3, 0.4, 0.4, 0.5, 0.5), best_step=60)
+    add_seeds(tmp_path, "protonet", three_seeds(0.6), validations=validations(0.3, 0.6), best_step=20)
+    results = study_suite(tmp_path)
+    by_label = {row.label: row.measured.trainings for row in results.rows}
+    assert [still_rising(by_label[name]) for name in ("can", "trx", "protonet")] == [False, True, False]
+    assert rise(by_label["trx"]) == pytest.approx(0.1)
+    (note,) = rising_note(results)
+    assert note.endswith("of training: trx, video.")
+    assert note in study_blocks(read_report(tmp_path).studies[0]).notes.items
