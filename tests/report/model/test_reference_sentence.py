@@ -19,7 +19,12 @@ def fill(folder: Path, study: str, reference: dict[str, Any], rows: dict[str, tu
 
 
 def test_a_method_is_the_subject(tmp_path: Path) -> None:
-    rows = {"mu_mae": (0.6, {}), "trx": (0.9, {}), "can": (0.3, {}), "protonet": (0.6, {})}
+    rows: dict[str, tuple[float, dict[str, Any]]] = {
+        "mu_mae": (0.6, {}),
+        "trx": (0.9, {}),
+        "can": (0.3, {}),
+        "protonet": (0.6, {}),
+    }
     fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
     assert reference_sentence(study_suite(tmp_path)) == (
         "Video: mu_mae: significantly better than can; significantly worse than trx; no significant difference from "
@@ -28,7 +33,7 @@ def test_a_method_is_the_subject(tmp_path: Path) -> None:
 
 
 def test_both_modalities_are_named_where_there_are_such_rows(tmp_path: Path) -> None:
-    rows = {"mu_mae": (0.9, {}), "can": (0.3, {})}
+    rows: dict[str, tuple[float, dict[str, Any]]] = {"mu_mae": (0.9, {}), "can": (0.3, {})}
     fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
     for place, (name, mean) in enumerate({"mu_mae": 0.3, "can": 0.9}.items()):
         add_seeds(tmp_path, name, three_seeds(mean, 100 * place), modalities=BOTH)
@@ -36,7 +41,7 @@ def test_both_modalities_are_named_where_there_are_such_rows(tmp_path: Path) -> 
 
 
 def test_rows_are_the_subjects_where_each_has_a_reference_of_its_own(tmp_path: Path) -> None:
-    rows = {
+    rows: dict[str, tuple[float, dict[str, Any]]] = {
         f"{method} {begins}": (mean, {"initialisation": begins})
         for method, begins, mean in (
             ("trx", "scratch", 0.5), ("trx", "mu_mae", 0.9), ("can", "scratch", 0.6), ("can", "mu_mae", 0.3),
