@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness.report.model.findings import reference_sentence
 from tests.helpers.small_runs import BOTH, add_seeds, add_study, add_suite, study_suite, three_seeds
 
@@ -54,7 +52,8 @@ def test_rows_are_the_subjects_where_each_has_a_reference_of_its_own(tmp_path: P
     )
 
 
-@pytest.mark.parametrize("rows", [{}, {"trx": (0.5, {})}])
-def test_nothing_is_said_without_a_pair(rows: dict[str, tuple[float, dict[str, Any]]], tmp_path: Path) -> None:
-    fill(tmp_path, "methods", {"method": "trx"}, rows)
-    assert reference_sentence(study_suite(tmp_path)) is None
+def test_nothing_is_said_of_a_single_row_or_without_a_reference(tmp_path: Path) -> None:
+    fill(tmp_path / "one", "methods", {"method": "trx"}, {"trx": (0.5, {})})
+    assert reference_sentence(study_suite(tmp_path / "one")) is None
+    fill(tmp_path / "none", "methods", {}, {"trx": (0.5, {}), "can": (0.9, {})})
+    assert reference_sentence(study_suite(tmp_path / "none")) is None
