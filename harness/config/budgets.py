@@ -18,6 +18,9 @@ class Budget(Frozen):
     episodes_per_step: int = Field(4, ge=1)
     queries: int = Field(2, ge=1, description="per class, in training episodes")
     learning_rate: float = Field(1e-3, gt=0)
+    encoder_rate: float = Field(
+        1.0, gt=0, description="factor on the learning rate of encoders: shared ones, and a method's own"
+    )
     search: tuple[Rate, ...] = Field(
         (), description="learning rates tried with one seed; the best on validation takes the place of learning_rate"
     )
@@ -95,6 +98,9 @@ class PretrainingBudget(Frozen):
     warmup: float = Field(0.05, ge=0, le=1, description="share of the steps in which the rate rises to its full value")
     clip: float = Field(0.0, ge=0, description="largest norm of a step's gradient; 0: no clipping")
     checkpoints: int = Field(10, ge=1, description="evenly spaced steps at which state and losses are saved")
+    probes: int = Field(
+        0, ge=0, description="evenly spaced steps at which the frozen network is tried on the validation suite; 0: none"
+    )
     seed: int | None = Field(None, description="one pre-training for all training seeds; none: one for each of them")
     picture: bool = Field(
         True,

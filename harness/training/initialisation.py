@@ -192,7 +192,7 @@ def _pretrained(
         "source": method_source(name),
         "network": network.describe(),
         **clip_conditions(settings),
-        "budget": settings.pretraining.model_dump(exclude={"seed", "picture", "checkpoints"}),
+        "budget": settings.pretraining.model_dump(exclude={"seed", "picture", "checkpoints", "probes"}),
     }
     return Pretrained(
         method_label(name), network.modalities, conditions, method, own, setup, network, protocol.classes, settings

@@ -97,7 +97,9 @@ def train(
     """
     device, watcher = context.device, context.watcher
     parameters = [p for p in method.parameters() if p.requires_grad]
-    optimiser, schedule = build_optimiser(parameters, budget, device)
+    networks = (method.encoders, *method.own_encoders())
+    encoders = [parameter for network in networks for parameter in network.parameters()]
+    optimiser, schedule = build_optimiser(parameters, budget, device, encoders)
     trained, first = _resume(method, optimiser, schedule, context.state_file)
     validated = validation_steps(budget.steps, budget.validations)
     wait = _Stopwatch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch.nn import Module, Parameter
@@ -14,12 +15,26 @@ from harness.config.budgets import Budget, PretrainingBudget
 from harness.runtime.device import Device
 
 
-def build_optimiser(parameters: Iterable[Parameter], budget: Budget, device: Device) -> tuple[Optimizer, LambdaLR]:
-    """The optimiser, and the schedule that is to be advanced after every step."""
+def build_optimiser(
+    parameters: Iterable[Parameter], budget: Budget, device: Device, encoders: Iterable[Parameter] = ()
+) -> tuple[Optimizer, LambdaLR]:
+    """The optimiser, and the schedule that is to be advanced after every step.
+
+    Args:
+        parameters: all that are trained.
+        encoders: those of them that learn at ``budget.encoder_rate`` times the rate of the others.
+    """
+    slower = {id(parameter) for parameter in encoders}
+    groups: list[dict[str, Any]] = [{"params": [], "lr": budget.learning_rate}]
+    if budget.encoder_rate != 1:
+        groups.append({"params": [], "lr": budget.learning_rate * budget.encoder_rate})
+    for parameter in parameters:
+        groups[-1 if id(parameter) in slower else 0]["params"].append(parameter)
+    groups = [group for group in groups if group["params"]]
     optimiser: Optimizer
     if budget.optimiser == "sgd":
         optimiser = torch.optim.SGD(
-            parameters,
+            groups,
             lr=budget.learning_rate,
             momentum=budget.momentum,
             nesterov=budget.nesterov,
@@ -27,7 +42,7 @@ def build_optimiser(parameters: Iterable[Parameter], budget: Budget, device: Dev
         )
     else:
         optimiser = torch.optim.AdamW(
-            parameters,
+            groups,
             lr=budget.learning_rate,
             weight_decay=budget.weight_decay,
             fused=device.torch.type == "cuda",

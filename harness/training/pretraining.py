@@ -17,6 +17,7 @@ from harness.runtime.seeding import seeded
 from harness.training.checkpoint import load_weights, save_weights
 from harness.training.initialisation import Initialisation, Pretrained, ReleasedWeights, released_states
 from harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, pretrain
+from harness.training.probe import Probe
 from harness.training.reconstruction import draw_reconstruction
 from harness.training.workspace import Workspace, training_context
 
@@ -47,7 +48,8 @@ def run_pretraining(workspace: Workspace, pretraining: Pretrained, seed: int) ->
     title = f"{pretraining.name} pre-training on {' and '.join(network.modalities)}, seed {own}"
     context = training_context(workspace, own, weights, title=title, name=f"pretraining-{identity}")
     forget_peak_memory(workspace.device)
-    progress = pretrain(network, budget, clips, context)
+    probe = Probe(workspace, pretraining, own) if "validation" not in pretraining.classes else None
+    progress = pretrain(network, budget, clips, context, probe)
     picture = f"{identity}.png" if budget.picture else None
     if picture:
         draw_reconstruction(
@@ -105,6 +107,7 @@ def _record(
         steps=progress.steps,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         losses=progress.losses,
+        probes=progress.probes,
         state=state_digest(network),
         picture=picture,
         data=workspace.task.origin(),

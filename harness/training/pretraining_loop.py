@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from harness.training.prefetch import ahead
 from harness.training.pretraining_draws import mask_draws, rows_of_step
 from harness.training.workspace import TrainingContext
 
+ProbeFunction = Callable[[Pretraining], dict[str, float]]
+
 
 @dataclass
 class PretrainingProgress:
@@ -35,6 +37,7 @@ class PretrainingProgress:
 
     Attributes:
         losses: at every checkpoint: its step, and the mean of each loss term over the steps since the one before.
+        probes: at evenly spaced steps: the step, and the accuracy on the validation suite by modality.
         seconds: of training, those before it was cut off included.
         waited: seconds of them in which there was no clip to train on.
         clips: that went through the network.
@@ -43,6 +46,7 @@ class PretrainingProgress:
     """
 
     losses: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    probes: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     seconds: float = 0.0
     waited: float = 0.0
     clips: int = 0
@@ -81,25 +85,36 @@ class PretrainingClips:
 
 
 def pretrain(
-    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, context: TrainingContext
+    network: Pretraining,
+    budget: PretrainingBudget,
+    clips: PretrainingClips,
+    context: TrainingContext,
+    probe: ProbeFunction | None = None,
 ) -> PretrainingProgress:
     """Train ``network`` in place, and leave it on the device at its last state.
 
     The state is kept at every checkpoint, the last included, until whoever called has kept the network. Losses are read
     at checkpoints only, because reading them makes the CPU wait for the device.
 
+    Args:
+        probe: called before the first step and at ``budget.probes`` evenly spaced ones; its time does not count.
+
     Raises:
         DivergedError: a loss is not finite.
     """
     context.watcher.begin(context.title, budget.steps(len(clips.rows)))
     try:
-        return _pretrain(network, budget, clips, context)
+        return _pretrain(network, budget, clips, context, probe)
     finally:
         context.watcher.end()
 
 
 def _pretrain(
-    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, context: TrainingContext
+    network: Pretraining,
+    budget: PretrainingBudget,
+    clips: PretrainingClips,
+    context: TrainingContext,
+    probe: ProbeFunction | None,
 ) -> PretrainingProgress:
     device, steps = context.device, budget.steps(len(clips.rows))
     network.to(device.torch).train()
@@ -108,6 +123,9 @@ def _pretrain(
     identity = _identity(network, budget, clips.rows, context.seed)
     progress = _resume(context.state_file, identity, parts)
     checkpoints = validation_steps(steps, budget.checkpoints)
+    probed = validation_steps(steps, budget.probes)
+    if probe is not None and probed and not progress.probes:
+        _probe(probe, network, progress, context)  # what the untrained network says
     totals: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device.torch))
     batches = ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps)))
     started = time.perf_counter() - progress.seconds
@@ -137,8 +155,21 @@ def _pretrain(
         if means:
             speed = {"clips per second": progress.rate, "waiting share": progress.waiting}
             context.log(progress.steps, means | {"learning rate": rate} | speed)
+        if probe is not None and progress.steps in probed:
+            _probe(probe, network, progress, context)
+            started = time.perf_counter() - progress.seconds
+        if means:
             save_state(context.state_file, _state(identity, parts, progress))
     return progress
+
+
+def _probe(probe: ProbeFunction, network: Pretraining, progress: PretrainingProgress, context: TrainingContext) -> None:
+    """Note what a probe finds at this step."""
+    accuracies = probe(network)
+    progress.probes.append((progress.steps, accuracies))
+    context.log(progress.steps, {f"probe {name}": share for name, share in accuracies.items()})
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in accuracies.items())
+    context.watcher.advance(progress.steps, note=f"probe on validation classes: {shares}")
 
 
 def _duration(seconds: float) -> str:
@@ -173,7 +204,9 @@ def _means(totals: dict[str, Tensor], progress: PretrainingProgress) -> dict[str
 def _identity(network: Pretraining, budget: PretrainingBudget, rows: np.ndarray, seed: int) -> str:
     """What a state must agree in to be continued."""
     clips = hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
-    return json.dumps([network.describe(), budget.model_dump(exclude={"seed", "picture"}), clips, seed], sort_keys=True)
+    return json.dumps(
+        [network.describe(), budget.model_dump(exclude={"seed", "picture", "probes"}), clips, seed], sort_keys=True
+    )
 
 
 def _state(identity: str, parts: dict[str, Any], progress: PretrainingProgress) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from harness.data.task.task import Task
 from harness.runtime.progress import Silent, Watcher
 from harness.runtime.seeding import seeded
 from harness.training.initialisation import clip_shape
-from harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, pretrain
+from harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, ProbeFunction, pretrain
 from harness.training.workspace import TrainingContext
 from methods.mu_mae.pretraining import MaskedAutoencoding
 from tests.helpers.toys import CPU
@@ -117,9 +117,10 @@ def pretrained(
     watcher: Watcher | None = None,
     title: str = "",
     log: Log = lambda *_: None,
+    probe: ProbeFunction | None = None,
 ) -> PretrainingProgress:
     """Pre-train a network on clips of the base classes."""
     source = source or source_of(task, *network.modalities)
     clips = PretrainingClips(source, task.role_rows("base") if rows is None else rows)
     context = TrainingContext(CPU, seed, state, title=title, watcher=watcher or Silent(), log=log)
-    return pretrain(network, budget, clips, context)
+    return pretrain(network, budget, clips, context, probe)

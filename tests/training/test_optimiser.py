@@ -63,6 +63,24 @@ def moved(gradients: list[float], **changes: Any) -> list[float]:
     return found
 
 
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_encoders_learn_at_their_share_of_the_rate(optimiser: str, factor: float) -> None:
+    budget = Budget(steps=10, warmup=0, weight_decay=0, learning_rate=0.1, encoder_rate=factor, optimiser=optimiser)
+    head, encoder = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+    trained, schedule = build_optimiser([encoder, head], budget, CPU, [encoder])
+    lengths = []
+    for _ in range(3):
+        before = head.item(), encoder.item()
+        head.grad, encoder.grad = torch.ones(1), torch.ones(1)
+        trained.step()
+        schedule.step()
+        lengths.append((before[0] - head.item(), before[1] - encoder.item()))
+    assert all(slow == pytest.approx(factor * fast) for fast, slow in lengths)
+    assert lengths[0][0] == pytest.approx(0.1, rel=1e-4)
+    assert lengths[2][0] < lengths[0][0], "both follow the schedule"
+
+
 def test_sgd_by_hand() -> None:
     plain: dict[str, Any] = {"optimiser": "sgd", "weight_decay": 0}
     assert moved([2.0, 2.0], **plain) == pytest.approx([0.8, 0.6])

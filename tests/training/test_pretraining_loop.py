@@ -44,6 +44,25 @@ def test_the_loss_falls(task: Task, tmp_path: Path, make: Callable[[Task], Pretr
     assert (trained.steps, trained.clips, trained.resumed) == (30, 720, 0)
 
 
+def test_probes_see_the_network_in_hand_and_outlast_a_cut(task: Task, tmp_path: Path) -> None:
+    def size(network: Pretraining) -> dict[str, float]:
+        return {"video": float(sum(value.square().sum() for value in network.states()["video"].values()))}
+
+    budget = BUDGET.model_copy(update={"probes": 3})
+    whole = pretrained(task, autoencoding(task, "video"), tmp_path / "whole.state", budget=budget, probe=size)
+    assert [step for step, _ in whole.probes] == [0, 2, 4, 6]
+    assert len({shares["video"] for _, shares in whole.probes}) == 4
+    cut = tmp_path / "cut.state"
+    with pytest.raises(KeyboardInterrupt):
+        pretrained(
+            task, autoencoding(task, "video"), cut, budget=budget, probe=size, watcher=Steps(interrupted_after=5)
+        )
+    assert pretrained(task, autoencoding(task, "video"), cut, budget=budget, probe=size).probes == whole.probes
+    assert (
+        pretrained(task, autoencoding(task, "video"), tmp_path / "none.state", budget=BUDGET, probe=size).probes == []
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 5])
 @pytest.mark.parametrize("cause", ["interrupt", "source"])

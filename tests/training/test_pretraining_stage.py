@@ -88,6 +88,26 @@ def test_each_pretraining_is_done_once_for_all_rows_that_begin_from_it(done: Pat
     assert [record.method for record in pretrainings(done)] == ["mu_mae", "videomae"]
 
 
+def test_probes_are_recorded_and_change_nothing(done: Path, store: Store, tmp_path: Path) -> None:
+    rows = [row("mu_mae", BOTH, "mu_mae")]
+    probed = {"epochs": 2, "batch": 16, "checkpoints": 2, "probes": 2}
+    plain = {**probed, "probes": 0}
+    found = []
+    for name, budget in {"probed": probed, "plain": plain}.items():
+        here = place(store, tmp_path / name, rows=rows, pretraining=budget)
+        (step,) = (step for step in planned(here)[1] if isinstance(step, PretrainingStep))
+        run_pretraining(here, step.pretraining, step.seed)
+        found += pretrainings(tmp_path / name)
+    with_probes, without = found
+    assert with_probes.id == without.id
+    assert with_probes.state == without.state
+    assert without.probes == []
+    assert with_probes.steps == 9
+    assert [step for step, _ in with_probes.probes] == [0, 5, 9]
+    assert all(set(shares) == {"video", "sensors"} for _, shares in with_probes.probes)
+    assert all(0 < share <= 1 for _, shares in with_probes.probes for share in shares.values())
+
+
 def test_records_say_what_they_begin_from(done: Path) -> None:
     ids = {record.method: record.id for record in pretrainings(done)}
     for record in trainings(done):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.records import TrainingRecord
+from harness.records import PretrainingRecord, TrainingRecord
 from harness.report.charts.axes import below, beside
 from harness.report.charts.canvas import Canvas
 from harness.report.charts.figure import Figure, Panel
@@ -46,9 +46,12 @@ class Curve:
     traces: list[Trace] = field(default_factory=list)
 
 
-def learning_curves(rows: Mapping[str, Sequence[TrainingRecord]]) -> Figure | None:
-    """Small multiples: shared encoders first, then rows, by name. None where nothing was validated."""
-    found = [*_encoders([training for trainings in rows.values() for training in trainings]), *_rows(rows)]
+def learning_curves(
+    rows: Mapping[str, Sequence[TrainingRecord]], pretrainings: Sequence[PretrainingRecord]
+) -> Figure | None:
+    """Small multiples: pre-trainings, shared encoders, then rows, by name. None where nothing was validated."""
+    encoders = _encoders([training for trainings in rows.values() for training in trainings])
+    found = [*_probes(pretrainings), *encoders, *_rows(rows)]
     if not found:
         return None
     y = Scale(
@@ -93,6 +96,19 @@ def _rows(rows: Mapping[str, Sequence[TrainingRecord]]) -> list[Curve]:
         if traces:
             found.append(Curve(name, traces))
     return found
+
+
+def _probes(pretrainings: Sequence[PretrainingRecord]) -> list[Curve]:
+    """What the frozen networks of pre-trainings say on the way; pre-trainings of other settings apart."""
+    found: dict[str, Curve] = {}
+    for record in pretrainings:
+        for modality in sorted({name for _, shares in record.probes for name in shares}):
+            beside = " and ".join(record.modalities)
+            title = f"probe of {modality}, {record.method} pre-training on {beside}"
+            validations = tuple((step, shares[modality]) for step, shares in record.probes)
+            curve = found.setdefault(f"{title} ({record.conditions_digest})", Curve(title))
+            curve.traces.append(Trace(record.seed, validations, record.steps))
+    return list(found.values())
 
 
 def _encoders(trainings: Sequence[TrainingRecord]) -> list[Curve]:

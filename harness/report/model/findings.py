@@ -39,8 +39,8 @@ def reference_sentence(results: StudySuite) -> str | None:
     """How the rows of a study stand to its reference, on both modalities, or on one of them where there is none.
 
     ``Both: mu_mae is significantly better than random, significantly worse than trx and 2 others; no significant
-    difference from can.`` Where the reference is one setting of each row, the rows stand first. None where a study names no
-    reference, or nothing is compared.
+    difference from can.`` Where the reference is one setting of each row, the rows stand first. None where a study
+    names no reference, or nothing is compared.
     """
     if not results.study.reference:
         return None

@@ -21,13 +21,13 @@ CLASSES = {
 
 
 def curves_section(report: Report) -> Section | None:
-    """Validation accuracy of every row and of its shared encoders."""
+    """Validation accuracy of every row, of its shared encoders, and of pre-trainings on the way."""
     rows: dict[str, Sequence[TrainingRecord]] = {}
     for study in report.studies:
         for row in study.suites[0].rows if study.suites else ():
             name = row.name if study is report.main else f"{row.name} ({study.name})"
             rows.setdefault(name, row.measured.trainings)
-    figure = learning_curves(rows)
+    figure = learning_curves(rows, report.pretrainings)
     return None if figure is None else Section("curves", figure.title, (Chart(figure, figure.name),), folded=True)
 
 

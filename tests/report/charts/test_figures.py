@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.records import Calibration, Operations
+from harness.records import Calibration, Operations, PretrainingRecord, RecordFolder
 from harness.report import Report, read_report
 from harness.report.charts.ablations import ablations
 from harness.report.charts.calibration import calibration, curve
@@ -34,6 +34,7 @@ from tests.helpers.small_runs import (
     HALF,
     add,
     add_control,
+    add_pretraining,
     add_seeds,
     add_study,
     add_suite,
@@ -274,10 +275,10 @@ def test_learning_curves_mark_what_was_kept(tmp_path: Path) -> None:
         trace = [(1, 0.5), (2, 0.6), (3, 0.7)]
         add(tmp_path, "half", seed, answers(HALF[0]), validations=trace, best_step=kept)
     rows = {row.name: row.measured.trainings for row in study_suite(tmp_path).rows}
-    figure = learning_curves(rows)
+    figure = learning_curves(rows, [])
     assert figure is not None
     (panel,) = figure.panels
-    assert figure.cells[0] == ("half, video", "0", "1", "50.0", "1: 50.0 · 2: 60.0 · 3: 70.0")
+    assert figure.cells[0] == ("half, video", "0", "1", "50.0", MISSING, "1: 50.0 · 2: 60.0 · 3: 70.0")
     assert "seed 0: step 1 kept, 50.0 %; seed 1: step 3 kept, 70.0 %" in panel.description
     ((_, left, lower),) = circles(drawn(panel))
     (square,) = [node for node in drawn(panel).iter("path") if node.get("class") == "two-mark"]
@@ -286,6 +287,20 @@ def test_learning_curves_mark_what_was_kept(tmp_path: Path) -> None:
     assert y < lower  # a higher accuracy
     dashes = {node.get("class") for node in drawn(panel).iter("path")} & {"one", "two dash", "three"}
     assert len(dashes) == 3
+
+
+def test_probes_of_pretrainings_have_curves_by_modality_and_seed(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        probes = [(step, {"video": 0.2 + step / 50, "sensors": 0.3}) for step in range(seed, 6)]
+        add_pretraining(tmp_path, seed=seed, probes=probes)
+    figure = learning_curves({}, RecordFolder(tmp_path).all(PretrainingRecord))
+    assert figure is not None
+    assert [panel.heading for panel in figure.panels] == [
+        "probe of sensors, mu_mae pre-training on video and sensors",
+        "probe of video, mu_mae pre-training on video and sensors",
+    ]
+    assert figure.panels[1].description == "seed 0: step 5 kept, 30.0 %; seed 1: step 5 kept, 30.0 %"
+    assert [line[4] for line in figure.cells] == ["+0.0", MISSING, "+4.0", MISSING], "five probes are too few"
 
 
 def test_learning_curves_of_shared_encoders_come_first_and_once(tmp_path: Path) -> None:
@@ -297,7 +312,7 @@ def test_learning_curves_of_shared_encoders_come_first_and_once(tmp_path: Path) 
     ):
         add_seeds(tmp_path, name, HALF, encoders={"video": note}, **changes)
     rows = {row.name: row.measured.trainings for row in study_suite(tmp_path).rows}
-    figure = learning_curves(rows)
+    figure = learning_curves(rows, [])
     assert figure is not None
     headings = [panel.heading for panel in figure.panels]
     assert headings[:3] == [
@@ -306,9 +321,9 @@ def test_learning_curves_of_shared_encoders_come_first_and_once(tmp_path: Path) 
         "warm start of the video encoder (transformer, from mu_mae)",
     ]
     assert sorted(headings[3:]) == ["begun, video", "half, video", "long, video"]
-    assert figure.cells[0] == (headings[0], "0", "20", "40.0", "10: 30.0 · 20: 40.0")
+    assert figure.cells[0] == (headings[0], "0", "20", "40.0", MISSING, "10: 30.0 · 20: 40.0")
     assert [line[0] for line in figure.cells].count(headings[0]) == 1, "one state for all seeds: one curve"
-    assert learning_curves({}) is None
+    assert learning_curves({}, []) is None
 
 
 def test_ablations_show_what_is_missing_and_what_is_gained(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Probes of a pre-training: what its frozen transformers already say of the validation classes.
+
+They show how long a pre-training is worth its time. Nothing is trained, and nothing of them reaches the pre-training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from harness.api import Pretraining, Setup
+from harness.encoders.build import build_encoder
+from harness.encoders.initial_states import start_from
+from harness.training.episodic import validation_accuracy
+from harness.training.initialisation import Pretrained
+from harness.training.objectives import PrototypeObjective
+from harness.training.workspace import Workspace
+
+States = Mapping[str, Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Accuracy on the validation suite by cosine to class means, one modality at a time.
+
+    The features are those that a row with ``encoder = "transformer"`` would begin from.
+    """
+
+    workspace: Workspace
+    pretraining: Pretrained
+    seed: int
+
+    def __call__(self, network: Pretraining) -> dict[str, float]:
+        """Modality -> accuracy, a share."""
+        states = network.states()
+        return {name: self._accuracy(name, states) for name in network.modalities if name in states}
+
+    def _accuracy(self, modality: str, states: States) -> float:
+        workspace = self.workspace
+        settings = self.pretraining.settings.model_copy(update={"encoder": "transformer"})
+        encoder = build_encoder(modality, settings, workspace.sensors, self.seed)
+        start_from(encoder, states)
+        setup = Setup((modality,), workspace.sensors, 0, settings.way, settings.shot, {modality: encoder})
+        method = PrototypeObjective(setup).to(workspace.device.torch)
+        return validation_accuracy(method, workspace.task, workspace.clips(settings, (modality,)), workspace.device)
