@@ -1,0 +1,92 @@
+"""Experiment: what Mu-MAE's cross-attention leaves of the differences between clips, before and after training.
+
+Measured with :func:`methods.mu_mae.spread.passed` on episodes of the validation classes, for every row of Mu-MAE with
+cross-attention that a run has trained and whose weights are still there:
+
+    python results/utd-mhad/attention.py --data ~/UTD-MHAD --preset results/utd-mhad/preset.toml --run RUN --out FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.benchmark.plan import make_plan
+from harness.config.presets import load_settings
+from harness.config.protocols import HEADLINE
+from harness.data.task.open_task import open_task
+from harness.evaluation.features import embed_clips, encode_clips
+from harness.records import TrainingRecord
+from harness.runtime.device import choose_device
+from harness.runtime.progress import Silent
+from harness.training.checkpoint import load_weights
+from harness.training.frozen_features import FrozenFeatures
+from harness.training.job import TrainingJob
+from harness.training.method_training import MethodTraining, TrainedPart
+from harness.training.workspace import Workspace
+from methods.mu_mae.fusion import PriorGuidedFusion
+from methods.mu_mae.method import MuMAE
+from methods.mu_mae.spread import passed
+
+EPISODES = 200
+
+
+def measured(workspace: Workspace, jobs: Iterable[TrainingJob]) -> list[dict[str, Any]]:
+    """Every trained job with such a fusion: before training and after."""
+    training = MethodTraining(workspace, FrozenFeatures(workspace, {}))
+    found = []
+    for job in jobs:
+        weights = workspace.weights("checkpoints", job.id)
+        if not (workspace.records.has(TrainingRecord, job.id) and weights.is_file()):
+            continue
+        method, _ = training.build(job)
+        assert isinstance(method, MuMAE)
+        if not isinstance(method.fusion, PriorGuidedFusion):
+            continue
+        method.to(workspace.device.torch).eval()
+        before = _on_validation(workspace, job, training, method)
+        load_weights(weights, TrainedPart(method, job))
+        after = _on_validation(workspace, job, training, method)
+        found.append({"row": job.title, "seed": job.seed, "training": job.id, "before": before, "after": after})
+    return found
+
+
+def _on_validation(
+    workspace: Workspace, job: TrainingJob, training: MethodTraining, method: MuMAE
+) -> dict[str, dict[str, float]]:
+    """The first episodes of the validation suite whose clips are all there."""
+    device, suite = workspace.device, workspace.task.suite("val")
+    rows = workspace.task.rows(suite.clips)
+    encoded = encode_clips(method.encode, training.clips(job), np.unique(rows[rows >= 0]), device, job.settings.batch)
+    embedded = embed_clips(method, encoded, device)
+    support, query = rows[suite.draws.support].reshape(len(suite.draws.support), -1), rows[suite.draws.query]
+    complete = np.flatnonzero((support >= 0).all(axis=1) & (query >= 0).all(axis=1))[:EPISODES]
+    assert isinstance(method.fusion, PriorGuidedFusion)
+    gathered = (embedded.gather(part[complete], device.torch) for part in (support, query))
+    return passed(method.fusion, *gathered)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of recordings")
+    parser.add_argument("--preset", required=True, help="of the run")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run, with its checkpoints")
+    parser.add_argument("--stores", type=Path, default=Path("store"), help="folder of prepared stores")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    given = parser.parse_args()
+    settings = load_settings(given.preset, [])
+    task = open_task(given.data, settings, stores=given.stores, watcher=Silent())
+    workspace = Workspace(task, given.run, choose_device("cpu", "float32"))
+    plan = make_plan(workspace, [name for name in settings.studies if name != "published"])
+    jobs = [job for job in plan.jobs if issubclass(job.method, MuMAE) and job.protocol == HEADLINE]
+    found = {"episodes": EPISODES, "suite": "val", "rows": measured(workspace, jobs)}
+    given.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
