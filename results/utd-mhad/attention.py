@@ -1,4 +1,5 @@
-"""Experiment: what Mu-MAE's cross-attention leaves of the differences between clips, before and after training.
+"""Experiment: what Mu-MAE's cross-attention leaves of the differences between clips, before and after training, and how
+accurate the trained network is once each clip's own values are added to what it attends to, without any more training.
 
 Measured with :func:`methods.mu_mae.spread.passed` on episodes of the validation classes, for every row of Mu-MAE with
 cross-attention that a run has trained and whose weights are still there:
@@ -25,6 +26,7 @@ from harness.records import TrainingRecord
 from harness.runtime.device import choose_device
 from harness.runtime.progress import Silent
 from harness.training.checkpoint import load_weights
+from harness.training.episodic import validation_accuracy
 from harness.training.frozen_features import FrozenFeatures
 from harness.training.job import TrainingJob
 from harness.training.method_training import MethodTraining, TrainedPart
@@ -49,17 +51,18 @@ def measured(workspace: Workspace, jobs: Iterable[TrainingJob]) -> list[dict[str
         if not isinstance(method.fusion, PriorGuidedFusion):
             continue
         method.to(workspace.device.torch).eval()
-        before = _on_validation(workspace, job, training, method)
+        states = {"before": _on_validation(workspace, job, training, method)}
         load_weights(weights, TrainedPart(method, job))
-        after = _on_validation(workspace, job, training, method)
-        found.append({"row": job.title, "seed": job.seed, "training": job.id, "before": before, "after": after})
+        states["after"] = _on_validation(workspace, job, training, method)
+        if not method.fusion.residual:
+            method.fusion.residual = True
+            states["after, values added"] = _on_validation(workspace, job, training, method)
+        found.append({"row": job.title, "seed": job.seed, "training": job.id, **states})
     return found
 
 
-def _on_validation(
-    workspace: Workspace, job: TrainingJob, training: MethodTraining, method: MuMAE
-) -> dict[str, dict[str, float]]:
-    """The first episodes of the validation suite whose clips are all there."""
+def _on_validation(workspace: Workspace, job: TrainingJob, training: MethodTraining, method: MuMAE) -> dict[str, Any]:
+    """Accuracy on the validation suite, and what passes in its first episodes whose clips are all there."""
     device, suite = workspace.device, workspace.task.suite("val")
     rows = workspace.task.rows(suite.clips)
     encoded = encode_clips(method.encode, training.clips(job), np.unique(rows[rows >= 0]), device, job.settings.batch)
@@ -68,7 +71,8 @@ def _on_validation(
     complete = np.flatnonzero((support >= 0).all(axis=1) & (query >= 0).all(axis=1))[:EPISODES]
     assert isinstance(method.fusion, PriorGuidedFusion)
     gathered = (embedded.gather(part[complete], device.torch) for part in (support, query))
-    return passed(method.fusion, *gathered)
+    accuracy = validation_accuracy(method, workspace.task, training.clips(job), device)
+    return {"accuracy": accuracy, "attention": passed(method.fusion, *gathered)}
 
 
 def main() -> None:
