@@ -149,6 +149,7 @@ class StudyBlocks:
     Attributes:
         notes: why rows are not ranked.
         sentences: what follows, one for each choice of modalities.
+        answers: how the rows stand to the reference, by modality, in words; the page has them beside the matrix.
         pairs: the reference against every other row; None where nothing is compared.
     """
 
@@ -156,6 +157,7 @@ class StudyBlocks:
     matrix: Table
     notes: Items
     sentences: Items
+    answers: Items
     pairs: Table | None
 
     @property

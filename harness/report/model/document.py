@@ -15,7 +15,7 @@ from harness.report.charts.matrix import matrix_chart
 from harness.report.charts.per_class import per_class
 from harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
 from harness.report.model.captions import data_warnings, guard_sentence, matrix_caption, rising_note
-from harness.report.model.findings import sentence
+from harness.report.model.findings import reference_sentences, sentence
 from harness.report.model.matrix import footnotes, matrix, pairs_table, slug, suite_section
 from harness.report.model.provenance_section import provenance_section, published_section
 from harness.report.model.row_sections import external_section, row_sections
@@ -89,6 +89,7 @@ def study_blocks(study: StudyResults) -> StudyBlocks:
         matrix=matrix(study, beside),
         notes=Items((*(f"{letter}: {reason}." for reason, letter in footnotes(first).items()), *rising_note(first))),
         sentences=Items(tuple(sentence(ranking) for ranking in first.rankings.values())),
+        answers=Items(tuple(reference_sentences(first, len(first.labels)).values())),
         pairs=pairs_table(study, first),
     )
 

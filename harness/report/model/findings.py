@@ -35,35 +35,38 @@ def sentence(ranking: Ranking) -> str:
     )
 
 
-def reference_sentence(results: StudySuite) -> str | None:
-    """How the rows of a study stand to its reference, on both modalities, or on one of them where there is none.
+def reference_sentences(results: StudySuite, most: int = NAMED) -> dict[str, str]:
+    """How the rows of a study stand to its reference, by modality.
 
-    ``Both: mu_mae is significantly better than random, significantly worse than trx and 2 others; no significant
-    difference from can.`` Where the reference is one setting of each row, the rows stand first. None where a study
-    names no reference, or nothing is compared.
+    ``Both: mu_mae: significantly better than random; significantly worse than trx and 2 others; no significant
+    difference from can.`` Where the reference is a setting that each row has in another row, the rows stand first.
+
+    Args:
+        most: rows that are named before they are counted.
+
+    Returns:
+        A sentence for each modality with a comparison; nothing where the study names no reference.
     """
     if not results.study.reference:
-        return None
-    for modality in reversed(results.rankings):
-        pairs = results.against(modality)
-        if pairs:
-            break
-    else:
-        return None
-    asks = "method" in results.study.reference
+        return {}
+    found = {modality: results.against(modality) for modality in results.rankings}
+    return {modality: _against(modality, results, pairs, most) for modality, pairs in found.items() if pairs}
+
+
+def _against(modality: str, results: StudySuite, pairs: Sequence[Pair], most: int) -> str:
     outcomes: dict[str, list[Row]] = {"yes": [], "no": [], "undecided": []}
     for pair in pairs:
         outcomes[verdict(pair)].append(pair.second)
     references = list(dict.fromkeys(pair.first.label for pair in pairs))
-    place = modality.capitalize()
-    if asks and len(references) == 1:
+    if "method" in results.study.reference and len(references) == 1:
+        head = f"{modality.capitalize()}: {references[0]}"
         texts = ("significantly better than {}", "significantly worse than {}", "no significant difference from {}")
-        said = [text.format(named(rows)) for text, rows in zip(texts, outcomes.values(), strict=True) if rows]
-        return f"{place}: {references[0]}: {'; '.join(said)}."
-    against = references[0] if len(references) == 1 else listed_fields(results.study.reference)
-    texts = ("significantly worse: {}", "significantly better: {}", "no significant difference: {}")
-    said = [text.format(named(rows)) for text, rows in zip(texts, outcomes.values(), strict=True) if rows]
-    return f"{place}, compared with {against}: {'; '.join(said)}."
+    else:
+        against = references[0] if len(references) == 1 else listed_fields(results.study.reference)
+        head = f"{modality.capitalize()}, compared with {against}"
+        texts = ("significantly worse: {}", "significantly better: {}", "no significant difference: {}")
+    said = [text.format(named(rows, most)) for text, rows in zip(texts, outcomes.values(), strict=True) if rows]
+    return f"{head}: {'; '.join(said)}."
 
 
 def listed_fields(fields: Mapping[str, Any]) -> str:
@@ -71,11 +74,11 @@ def listed_fields(fields: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in fields.items())
 
 
-def named(rows: Sequence[Row]) -> str:
+def named(rows: Sequence[Row], most: int = NAMED) -> str:
     """``trx, can and 2 others``"""
     labels = [row.label for row in rows]
-    if len(labels) > NAMED + 1:
-        labels = [*labels[:NAMED], f"{len(labels) - NAMED} others"]
+    if len(labels) > most + 1:
+        labels = [*labels[:most], f"{len(labels) - most} others"]
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness.report.formats import percent
 from harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
 from harness.report.model.document import data_name, failures, study_blocks, title, warnings
-from harness.report.model.findings import reference_sentence, sentence
+from harness.report.model.findings import reference_sentences, sentence
 from harness.report.results.report import Report
 
 COVERAGE = "coverage.json"
@@ -68,8 +68,10 @@ def _findings(name: str, report: Report) -> list[Block]:
         return [*blocks, Paragraph("Nothing was scored yet.")]
     sentences = [sentence(ranking) for ranking in report.main.suites[0].rankings.values()]
     for study in report.studies:
-        compared = reference_sentence(study.suites[0]) if study.suites else None
-        sentences += [] if compared is None else [f"{study.record.question} {compared}"]
+        compared = list(reference_sentences(study.suites[0]).values()) if study.suites else []
+        sentences += [
+            f"{study.record.question} {text}" for text in compared[-1:]
+        ]  # on both modalities, where there are
     return [*blocks, Items(tuple(sentences))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.report.model.findings import reference_sentence
+from harness.report.model.findings import reference_sentences
 from tests.helpers.small_runs import BOTH, add_seeds, add_study, add_suite, study_suite, three_seeds
 
 
@@ -17,43 +17,43 @@ def fill(folder: Path, study: str, reference: dict[str, Any], rows: dict[str, tu
 
 
 def test_a_method_is_the_subject(tmp_path: Path) -> None:
-    rows: dict[str, tuple[float, dict[str, Any]]] = {
-        "mu_mae": (0.6, {}),
-        "trx": (0.9, {}),
-        "can": (0.3, {}),
-        "protonet": (0.6, {}),
-    }
+    rows: dict[str, tuple[float, dict[str, Any]]] = {"mu_mae": (0.6, {}), "trx": (0.9, {}), "can": (0.3, {}), "protonet": (0.6, {})}
     fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
-    assert reference_sentence(study_suite(tmp_path)) == (
-        "Video: mu_mae: significantly better than can; significantly worse than trx; no significant difference from "
-        "protonet."
-    )
+    assert reference_sentences(study_suite(tmp_path)) == {
+        "video": "Video: mu_mae: significantly better than can; significantly worse than trx; no significant "
+        "difference from protonet."
+    }
 
 
-def test_both_modalities_are_named_where_there_are_such_rows(tmp_path: Path) -> None:
+def test_each_modality_has_its_own_and_rows_are_counted_after_so_many(tmp_path: Path) -> None:
     rows: dict[str, tuple[float, dict[str, Any]]] = {"mu_mae": (0.9, {}), "can": (0.3, {})}
     fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
-    for place, (name, mean) in enumerate({"mu_mae": 0.3, "can": 0.9}.items()):
+    for place, (name, mean) in enumerate({"mu_mae": 0.2, "can": 0.8, "trx": 0.9, "otam": 0.7}.items()):
         add_seeds(tmp_path, name, three_seeds(mean, 100 * place), modalities=BOTH)
-    assert reference_sentence(study_suite(tmp_path)) == "Both: mu_mae: significantly worse than can."
+    found = reference_sentences(study_suite(tmp_path), most=1)
+    assert found == {
+        "video": "Video: mu_mae: significantly better than can.",
+        "both": "Both: mu_mae: significantly worse than trx and 2 others.",
+    }
+    assert reference_sentences(study_suite(tmp_path))["both"].endswith("worse than trx, can and otam.")
 
 
 def test_rows_are_the_subjects_where_each_has_a_reference_of_its_own(tmp_path: Path) -> None:
-    rows: dict[str, tuple[float, dict[str, Any]]] = {
+    rows = {
         f"{method} {begins}": (mean, {"initialisation": begins})
         for method, begins, mean in (
             ("trx", "scratch", 0.5), ("trx", "mu_mae", 0.9), ("can", "scratch", 0.6), ("can", "mu_mae", 0.3),
         )
     }  # fmt: skip
     fill(tmp_path, "initialisation", {"initialisation": "scratch"}, rows)
-    assert reference_sentence(study_suite(tmp_path, "initialisation")) == (
+    assert list(reference_sentences(study_suite(tmp_path, "initialisation")).values()) == [
         "Video, compared with initialisation scratch: significantly worse: can (from mu_mae); significantly better: "
         "trx (from mu_mae)."
-    )
+    ]
 
 
 def test_nothing_is_said_of_a_single_row_or_without_a_reference(tmp_path: Path) -> None:
     fill(tmp_path / "one", "methods", {"method": "trx"}, {"trx": (0.5, {})})
-    assert reference_sentence(study_suite(tmp_path / "one")) is None
+    assert reference_sentences(study_suite(tmp_path / "one")) == {}
     fill(tmp_path / "none", "methods", {}, {"trx": (0.5, {}), "can": (0.9, {})})
-    assert reference_sentence(study_suite(tmp_path / "none")) is None
+    assert reference_sentences(study_suite(tmp_path / "none")) == {}
