@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from harness.cli import main as cli
 from harness.cli.plan_view import show_set_aside
+from harness.config.plugins import registry
+from harness.config.plugins.registry import GROUP
 from harness.data.clips import ClipTable
 from harness.data.splits import load_split
 from tests.helpers.toy_runs import workspace
@@ -217,6 +220,22 @@ def test_methods_check_and_audit() -> None:
     audited = oneshot("episodes", "audit", "--split", "utd-mhad", "--suite", "test")
     assert audited.exit_code == 0
     assert "0.00" in next(line for line in audited.output.splitlines() if "same performance" in line)
+
+
+def test_a_broken_plugin_and_a_name_clash_are_listed_and_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("broken", "no_such_package:Method", GROUP), EntryPoint("trx", "baselines.can:CAN", GROUP)]
+
+    def found(group: str, **match: str) -> list[EntryPoint]:
+        return [point for point in points if group == GROUP and match.get("name", point.name) == point.name]
+
+    monkeypatch.setattr(registry, "entry_points", found)
+    listed = oneshot("methods")
+    assert listed.exit_code == 0
+    text = " ".join(listed.output.split())
+    assert "broken cannot be loaded: no_such_package:Method: does not import (ModuleNotFoundError" in text
+    assert "trx cannot be loaded: 2 methods are called 'trx': built in; baselines.can:CAN." in text
+    assert all(f"{name} " in text for name in registry.BUILT_IN)
+    assert text.count("origin: built in") == len(registry.BUILT_IN) - 1
 
 
 def test_a_broken_method_fails_the_check(tmp_path: Path) -> None:

@@ -99,6 +99,13 @@ def test_an_installed_plugin_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -
         load_method("theirz")
 
 
+def test_two_methods_of_one_name_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "trx", "their_package.trx:BetterTRX")
+    with pytest.raises(HarnessError, match=r"2 methods are called 'trx': built in; their_package\.trx:BetterTRX"):
+        load_method("trx")
+    assert load_method("can").__name__ == "CAN", "the others are as they were"
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,25 +44,39 @@ def method_names() -> list[str]:
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 
 
+def method_origins(name: str) -> list[str]:
+    """Where methods of this name come from: ``built in``, or a package with its version and the class."""
+    built_in = ["built in"] if name in BUILT_IN else []
+    return built_in + [_origin(point) for point in entry_points(group=GROUP, name=name)]
+
+
 def load_method(name: str) -> type[FewShotMethod]:
     """The method class for a name or for the path of a Python file that defines one.
 
     Raises:
-        HarnessError: unknown name (with the nearest right one), a file that does not import or defines none.
+        HarnessError: unknown name (with the nearest right one), a name that two methods have, or a file or package that
+            does not import or defines none.
     """
     if name.endswith(".py"):
         return _from_file(Path(name))
+    origins = method_origins(name)
+    if not origins:
+        raise HarnessError(f"no method {name!r}.", remedy=nearest(name, method_names()) + " Or name a .py file.")
+    if len(origins) > 1:
+        raise HarnessError(
+            f"{len(origins)} methods are called {name!r}: {'; '.join(origins)}.",
+            remedy="Rename the entry point of a package of yours, or uninstall the package.",
+        )
     if name in BUILT_IN:
         module, attribute = BUILT_IN[name].split(":")
         method: type[FewShotMethod] = getattr(importlib.import_module(module), attribute)
         return method
-    for point in entry_points(group=GROUP, name=name):
-        try:
-            loaded = point.load()
-        except Exception as error:
-            raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=point.value) from error
-        return _checked(loaded, where=point.value)
-    raise HarnessError(f"no method {name!r}.", remedy=nearest(name, method_names()) + " Or name a .py file.")
+    (point,) = entry_points(group=GROUP, name=name)
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=_origin(point)) from error
+    return _checked(loaded, where=_origin(point))
 
 
 def method_label(name: str) -> str:
@@ -112,6 +126,11 @@ def check_settings(method: type[FewShotMethod], given: Mapping[str, Any], where:
     except ValidationError as error:
         first = error.errors()[0]
         raise HarnessError(f"setting {first['loc'][0]!r} of {method.__name__}: {first['msg']}.", where=where) from error
+
+
+def _origin(point: EntryPoint) -> str:
+    package = "" if point.dist is None else f"{point.dist.name} {point.dist.version}, "
+    return f"{package}{point.value}"
 
 
 def _from_file(path: Path) -> type[FewShotMethod]:

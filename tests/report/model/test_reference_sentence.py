@@ -17,7 +17,12 @@ def fill(folder: Path, study: str, reference: dict[str, Any], rows: dict[str, tu
 
 
 def test_a_method_is_the_subject(tmp_path: Path) -> None:
-    rows: dict[str, tuple[float, dict[str, Any]]] = {"mu_mae": (0.6, {}), "trx": (0.9, {}), "can": (0.3, {}), "protonet": (0.6, {})}
+    rows: dict[str, tuple[float, dict[str, Any]]] = {
+        "mu_mae": (0.6, {}),
+        "trx": (0.9, {}),
+        "can": (0.3, {}),
+        "protonet": (0.6, {}),
+    }
     fill(tmp_path, "methods", {"method": "mu_mae"}, rows)
     assert reference_sentences(study_suite(tmp_path)) == {
         "video": "Video: mu_mae: significantly better than can; significantly worse than trx; no significant "
