@@ -3,13 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
-RUN := runs/quick
 
 .PHONY: table test fast bench lint types clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
-	$(ONESHOT) run --data $(DATA) --preset quick --out $(RUN)
+	$(ONESHOT) run --data $(DATA) --preset quick
 
 # --dist loadfile: a file's fixtures are made once
 test: $(VENV)/installed

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config.plugins.registry import load_method
+from harness.config.overrides import named_values
+from harness.config.plugins.registry import check_settings, load_method
 from harness.config.settings import Settings
 from harness.config.studies import EACH, MAIN, Row, Study
 from harness.data.episodes.suites import suite_spec
@@ -22,7 +23,7 @@ class Narrowing:
 
     Attributes:
         studies: by name, or "all"; without any, the study ``methods``, or the first where a preset has none.
-        methods: names, or .py files.
+        methods: names, or .py files; with settings of their own as in ``trx:width=64,cardinalities=[2]``.
         modalities: "video", "sensors" or "both".
         seeds: number of training seeds, from 0.
     """
@@ -82,15 +83,21 @@ def _narrowed(study: Study, name: str, chosen: Sequence[str], wanted: Narrowing)
     return study.model_copy(update=update)
 
 
-def _rows_of(study: Study, name: str) -> tuple[Row, ...]:
-    """The rows of a method in a study; new ones with the study's defaults where it has none."""
+def _rows_of(study: Study, asked: str) -> tuple[Row, ...]:
+    """The rows of a method in a study; new ones with the study's defaults where it has none.
+
+    Settings that are asked for take the place of those of the rows.
+    """
+    name, colon, text = asked.partition(":")
     method = load_method(name)  # refuses an unknown name with the nearest right one
-    own = tuple(row for row in study.rows if row.method == name)
+    given = named_values(text) if colon else {}
+    check_settings(method, given, where=f"--method {asked}")
+    own = [row.model_copy(update={"settings": row.settings | given}) for row in study.rows if row.method == name]
     if own:
-        return own
+        return tuple({repr(row): row for row in own}.values())
     if "method" not in study.varies:
         return ()
     fields: dict[str, Any] = {"training": study.training, "encoder": study.encoder}
     fields["initialisation"] = study.initialisation
     usable = [each for each in EACH if set(each) <= set(method.needs.modalities)]
-    return tuple(Row(method=name, modalities=each, **fields) for each in usable)
+    return tuple(Row(method=name, modalities=each, settings=given, **fields) for each in usable)

@@ -31,7 +31,7 @@ def command(
 
     Examples:
 
-        oneshot compare "mu_mae, both" "trx, both" --in runs/quick
+        oneshot compare "mu_mae, both" "trx, both" --in runs/quick-embedded
 
         oneshot compare "runs/old:mine, both" "runs/new:mine, both" --suite test
 

@@ -26,7 +26,7 @@ def command(
     names it. The labels of queries are the answers: a method may not see them. Refused where the clip list at hand
     gives other episodes than the run had.
 
-    Example: oneshot episodes export test --in runs/quick --out episodes.csv
+    Example: oneshot episodes export test --in runs/quick-embedded --out episodes.csv
     """
     from harness.cli.console import console
     from harness.cli.runs import only_run

@@ -21,7 +21,10 @@ def command(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Only these methods, or a .py file that defines one. Repeatable."),
+        typer.Option(
+            "--method",
+            help="Only these methods, or a .py file that defines one; with settings NAME:a=1,b=2. Repeatable.",
+        ),
     ] = None,
     modalities: Annotated[str | None, typer.Option(help="Only rows on: video, sensors or both.")] = None,
     suite: Annotated[
@@ -53,7 +56,7 @@ def command(
 
         oneshot run --data ~/MMAct --preset standard --study all --dry-run
 
-        oneshot run --data ~/UTD-MHAD --method ./my_method.py --modalities both --seeds 5
+        oneshot run --data ~/UTD-MHAD --method ./my_method.py:width=64 --modalities both --seeds 5
     """
     from harness.benchmark.narrowing import Narrowing, narrowed
     from harness.benchmark.plan import make_plan

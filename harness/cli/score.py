@@ -45,12 +45,12 @@ def command(
 
     Examples:
 
-        oneshot episodes export test --in runs/quick --out episodes.csv
+        oneshot episodes export test --in runs/quick-embedded --out episodes.csv
 
-        oneshot score mine.csv --in runs/quick --suite test
+        oneshot score mine.csv --in runs/quick-embedded --suite test
 
-        oneshot score mine-s0.npz --in runs/quick --name "Our method" --modalities both --seed 0 --source "arXiv
-        2601.00001, commit abc1234" --note "trained on Kinetics" --record
+        oneshot score mine-s0.npz --in runs/quick-embedded --name "Our method" --modalities both --seed 0
+        --source "arXiv 2601.00001, commit abc1234" --note "trained on Kinetics" --record
     """
     from harness.cli.console import console
     from harness.cli.runs import only_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
@@ -15,10 +16,7 @@ def apply_override(content: dict[str, Any], override: str, settings: type[BaseMo
     name, equals, text = override.partition("=")
     if not equals:
         raise HarnessError(f"override {override!r} has no '='.", remedy="Write --set end_to_end.steps=50.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    value = parsed_value(text)
     *parents, last = name.strip().split(".")
     target: Any = content
     for parent in parents:
@@ -37,6 +35,29 @@ def apply_override(content: dict[str, Any], override: str, settings: type[BaseMo
         row = name if last.isdecimal() else f"{name}.0"
         raise HarnessError(f"no setting {name!r}: name a part, such as {row}.training.")
     target[last] = value
+
+
+def parsed_value(text: str) -> Any:
+    """A value in TOML; what is none is taken as a string, so that words need no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def named_values(text: str) -> dict[str, Any]:
+    """``width=64,cardinalities=[2,3]`` -> names with their values.
+
+    Raises:
+        HarnessError: a part without "=".
+    """
+    found = {}
+    for part in re.split(r",(?![^\[{]*[\]}])", text):  # no comma within brackets
+        name, equals, value = part.partition("=")
+        if not (equals and name.strip()):
+            raise HarnessError(f"{part!r} is no setting.", remedy="Write NAME=VALUE, parted by commas.")
+        found[name.strip()] = parsed_value(value.strip())
+    return found
 
 
 def names_at(settings: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

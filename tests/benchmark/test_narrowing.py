@@ -70,6 +70,39 @@ def test_a_method_has_its_rows_in_the_order_in_which_methods_are_named() -> None
     assert settings.studies["mu_mae"] == SETTINGS.studies["mu_mae"], "a study that is not done stays as it is"
 
 
+def test_settings_of_a_method_take_the_place_of_those_of_its_rows(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from harness.api import FewShotMethod, Setup\n"
+        "class Mine(FewShotMethod):\n"
+        "    def __init__(self, setup: Setup, *, width: int = 8, parts: tuple[int, ...] = (1,)) -> None:\n"
+        "        super().__init__(setup)\n"
+    )
+    asked = ["protonet:projection=64", f"{plugin}:width=4,parts=[2,3]"]
+    found = narrowed(SETTINGS, Narrowing(methods=asked, modalities="both"))[0].studies["methods"].rows
+    assert [(row.method, row.settings) for row in found] == [
+        ("protonet", {"projection": 64}),
+        (str(plugin), {"width": 4, "parts": [2, 3]}),
+    ]
+    settings, _ = narrowed(SETTINGS, Narrowing(studies=["mu_mae"], methods=["mu_mae:residual=true,head=protonet"]))
+    (row,) = settings.studies["mu_mae"].rows
+    assert row.settings == {"residual": True, "head": "protonet"}, "rows that have become equal are one"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("protonet:projektion=64", "ProtoNet has no setting 'projektion'.*Did you mean 'projection'"),
+        ("protonet:projection=wide", "setting 'projection' of ProtoNet.*integer"),
+        ("protonet:projection", "'projection' is no setting.*NAME=VALUE"),
+        ("protnet:projection=64", "no method 'protnet'.*Did you mean 'protonet'"),
+    ],
+)
+def test_wrong_settings_of_a_method_are_refused(asked: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        narrowed(SETTINGS, Narrowing(methods=[asked]))
+
+
 def test_a_method_without_a_row_gets_one_for_each_choice_of_modalities_that_it_can_use(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text("from harness.api import FewShotMethod\nclass Mine(FewShotMethod):\n    pass\n")
