@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -190,13 +191,7 @@ class _PlannedStudy:
         entries: list[Entry] = []
         keys: list[Key] = []
         for place, row in enumerate(study.rows):
-            by_conditions: dict[str, list[str]] = defaultdict(list)
-            for identity in row.trainings:
-                training = loaded.trainings.get(identity)
-                by_conditions["" if training is None else f"{training.protocol} {training.conditions_digest}"].append(
-                    identity
-                )
-            for conditions, identities in by_conditions.items():
+            for conditions, identities in _by_conditions(row.trainings, loaded).items():
                 entries.append(Entry(place, row, conditions.rpartition(" ")[2]))
                 keys.append(tuple(identities))
         labels = row_labels(entries)
@@ -240,6 +235,35 @@ class _PlannedStudy:
     def _scored(key: Key, suite: Suite, loaded: Loaded) -> Key:
         """The trainings of a key that were scored on a suite."""
         return tuple(identity for identity in key if (identity, suite.record.evaluation_digest) in loaded.scored)
+
+
+def _by_conditions(identities: Sequence[str], loaded: Loaded) -> dict[str, list[str]]:
+    """Protocol and conditions -> trainings.
+
+    One that is still to come, or was skipped, belongs to the first conditions under which its seed has no training;
+    where there are none it stands apart, under "".
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    taken: set[tuple[str, str]] = set()
+    missing = [identity for identity in identities if identity not in loaded.trainings]
+    for identity in identities:
+        if identity in loaded.trainings:
+            training = loaded.trainings[identity]
+            conditions = f"{training.protocol} {training.conditions_digest}"
+            found[conditions].append(identity)
+            taken.add((conditions, _seed(identity)))
+    for identity in missing:
+        free = (each for each in found if each and _seed(identity) and (each, _seed(identity)) not in taken)
+        conditions = next(free, "")
+        found[conditions].append(identity)
+        taken.add((conditions, _seed(identity)))
+    return found
+
+
+def _seed(identity: str) -> str:
+    """The seed in the id of a training; empty where there is none."""
+    match = re.search(r"-s(\d+)-[0-9a-f]+$", identity)
+    return match[1] if match else ""
 
 
 def _measure(suite: Suite, plans: Sequence[_PlannedStudy], loaded: Loaded) -> dict[Key, Measured]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.records import RecordFolder, SkippedRecord
+from harness.records import RecordFolder, SkippedRecord, StudyRecord, TrainingRecord
 from harness.report import read_report
 from harness.report.results.report import StudySuite
 from tests.helpers.small_runs import (
@@ -102,6 +102,29 @@ def test_a_gap_tells_each_reason_of_its_seeds_once(tmp_path: Path, reasons: list
         RecordFolder(tmp_path).write(SkippedRecord.model_validate(record))
     add_skipped(tmp_path, "can", "of another row", trainings=names)
     assert study_suite(tmp_path).gaps == {("can", "sensors"): shown}
+
+
+def test_seeds_that_are_still_to_come_belong_to_their_row(tmp_path: Path) -> None:
+    add_suite(tmp_path, 4)
+    first = add(tmp_path, "trx", 0, answers(HALF[0]))
+    add_seeds(tmp_path, "can", HALF)
+    records = RecordFolder(tmp_path)
+    study = records.read(StudyRecord, "methods")
+    coming = tuple(first.replace("-s0-", f"-s{seed}-") for seed in (1, 2))
+    rows = [
+        row.model_copy(update={"trainings": row.trainings + coming}) if row.method == "trx" else row
+        for row in study.rows
+    ]
+    records.write(study.model_copy(update={"rows": tuple(rows)}))
+    results = study_suite(tmp_path)
+    assert (results.labels, results.gaps) == (["can", "trx"], {})
+    assert row_of(results, "trx").notes == ("1 seed: a rank needs 3",)
+    again = (first.replace(first[-6:], "abcdef"),)  # its seed under other conditions
+    rows = [row.model_copy(update={"trainings": row.trainings + again}) if row.method == "trx" else row for row in rows]
+    records.write(study.model_copy(update={"rows": tuple(rows)}))
+    assert [label for label in study_suite(tmp_path).labels if label.startswith("trx")] == [
+        f"trx [{records.read(TrainingRecord, first).conditions_digest[:8]}]", "trx [new]",
+    ]  # fmt: skip
 
 
 def test_a_study_of_which_nothing_was_scored_has_the_reasons(tmp_path: Path) -> None:
