@@ -4,7 +4,7 @@ accurate the trained network is once each clip's own values are added to what it
 Measured with :func:`methods.mu_mae.spread.passed` on episodes of the validation classes, for every row of Mu-MAE with
 cross-attention that a run has trained and whose weights are still there:
 
-    python results/utd-mhad/attention.py --data ~/UTD-MHAD --preset results/utd-mhad/preset.toml --run RUN --out FILE
+    python results/utd-mhad/attention.py --data ~/UTD-MHAD --preset results/utd-mhad/utd-mhad.toml --run RUN --out FILE
 """
 
 from __future__ import annotations
