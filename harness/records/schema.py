@@ -208,7 +208,7 @@ class PretrainingRecord(_Record):
     steps: int
     parameters: int
     losses: list[tuple[int, dict[str, float]]]  # (step, mean of each term since the checkpoint before)
-    probes: list[tuple[int, dict[str, float]]] = []  # (step, accuracy on the validation suite by modality), a share
+    probes: list[tuple[int, dict[str, float]]]  # (step, accuracy on the validation suite by modality), a share
     state: str  # digest of the trained network
     picture: FileName | None  # beside the record: masked and reconstructed clips
     data: Origin

@@ -179,6 +179,7 @@ def add_pretraining(folder: Path, method: str = "mu_mae", seed: int = 0, **chang
         "steps": 5,
         "parameters": 1500,
         "losses": [(3, {"video": 0.9, "acc": 0.8}), (5, {"video": 0.51234, "acc": 0.25})],
+        "probes": [],
         "state": "7" * 64,
         "picture": None,
         "data": DATA,

@@ -69,9 +69,8 @@ def _findings(name: str, report: Report) -> list[Block]:
     sentences = [sentence(ranking) for ranking in report.main.suites[0].rankings.values()]
     for study in report.studies:
         compared = list(reference_sentences(study.suites[0]).values()) if study.suites else []
-        sentences += [
-            f"{study.record.question} {text}" for text in compared[-1:]
-        ]  # on both modalities, where there are
+        # the last is on both modalities, where there are such rows
+        sentences += [f"{study.record.question} {text}" for text in compared[-1:]]
     return [*blocks, Items(tuple(sentences))]
 
 

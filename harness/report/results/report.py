@@ -244,19 +244,15 @@ def _by_conditions(identities: Sequence[str], loaded: Loaded) -> dict[str, list[
     where there are none it stands apart, under "".
     """
     found: dict[str, list[str]] = defaultdict(list)
-    taken: set[tuple[str, str]] = set()
-    missing = [identity for identity in identities if identity not in loaded.trainings]
-    for identity in identities:
+    for identity in sorted(identities, key=lambda each: each not in loaded.trainings):  # those that are there first
+        seed = _seed(identity)
         if identity in loaded.trainings:
             training = loaded.trainings[identity]
             conditions = f"{training.protocol} {training.conditions_digest}"
-            found[conditions].append(identity)
-            taken.add((conditions, _seed(identity)))
-    for identity in missing:
-        free = (each for each in found if each and _seed(identity) and (each, _seed(identity)) not in taken)
-        conditions = next(free, "")
+        else:
+            free = (each for each, known in found.items() if each and seed and seed not in map(_seed, known))
+            conditions = next(free, "")
         found[conditions].append(identity)
-        taken.add((conditions, _seed(identity)))
     return found
 
 
