@@ -25,8 +25,11 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
+# for mypy the folders of the root are in one package, as they are once installed
 types: $(VENV)/installed
-	$(VENV)/bin/mypy harness methods baselines tests
+	mkdir -p $(VENV)/types/mmact_oneshot && ln -sfn $(CURDIR)/mmact_oneshot/__init__.py $(VENV)/types/mmact_oneshot/
+	for each in harness methods baselines; do ln -sfn $(CURDIR)/$$each $(VENV)/types/mmact_oneshot/$$each; done
+	MYPYPATH=$(VENV)/types $(VENV)/bin/mypy --package mmact_oneshot --package tests
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 12), "Python 3.11 or 3.12 is needed; name it: make PYTHON=python3.11 ..."'

@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.meta_fusion import (
+from mmact_oneshot.baselines.meta_fusion import (
     MetaFusion,
     at_positions,
     attended_vectors,
@@ -26,8 +26,8 @@ from baselines.meta_fusion import (
     local_cross_entropy,
     true_class,
 )
-from harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 Attention = tuple[Tensor, Tensor]
 """Weights of the positions of the class maps and of the query maps, each (E, K, Q, P)."""
@@ -44,7 +44,7 @@ class CAN(FewShotMethod):
     """Cosine of class and query maps, each weighted by where the other agrees with it.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         hidden: width of the meta fusion's bottleneck.
         scale: of the cosines.
         metric_loss: weight of the nearest-neighbour loss.

@@ -27,8 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 BIBTEX = """@inproceedings{requeima2019fast,
   title = {Fast and Flexible Multi-Task Classification Using Conditional Neural Adaptive Processes},
@@ -49,7 +49,7 @@ class CNAPs(FewShotMethod):
     """FiLM-adapted last stage and a classifier made from the support.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         classifier: "generated" (CNAPs) or "mahalanobis" (Simple CNAPs).
         stage: output of the encoder after which its layers are modulated.
         task_width: of the task representation.

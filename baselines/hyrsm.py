@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 FEATURE_SCALE = 10.0  # frames are multiplied by sqrt(D / 10) before the positions are added, as released
 
@@ -41,7 +41,7 @@ class HyRSM(FewShotMethod):
     """Minus the set-matching distance of frames that know their clip and their episode.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         heads: of both attentions.
         dropout: on the frames, with their positions.
         prototypes: match the mean of a class's shots, frame by frame (published for 5 shots), or every shot, and

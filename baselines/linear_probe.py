@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 BIBTEX = """@inproceedings{tian2020rethinking,
   title = {Rethinking Few-Shot Image Classification: A Good Embedding Is All You Need?},
@@ -30,7 +30,7 @@ class LinearProbe(FewShotMethod):
     """Logits of a logistic regression on the support.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         strength: C, the weight of the data against the penalty.
         steps: of the optimisation.
     """

@@ -18,9 +18,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.can import CAN, Attention
-from baselines.meta_fusion import at_positions, self_correlation
-from harness.api import Setup
+from mmact_oneshot.baselines.can import CAN, Attention
+from mmact_oneshot.baselines.meta_fusion import at_positions, self_correlation
+from mmact_oneshot.harness.api import Setup
 
 BIBTEX = """@inproceedings{liu2023mastaf,
   title = {{MASTAF}: A Model-Agnostic Spatio-Temporal Attention Fusion Network for Few-shot Video Classification},
@@ -34,7 +34,7 @@ class MASTAF(CAN):
     """CAN's score plus the cosine of the maps that attend to themselves.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         hidden: width of the meta fusion's bottleneck.
         scale: of the cosines.
         alpha: weight of the self-attention score.

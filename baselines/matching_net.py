@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 BIBTEX = """@inproceedings{vinyals2016matching,
   title = {Matching Networks for One Shot Learning},
@@ -28,7 +28,7 @@ class MatchingNet(FewShotMethod):
     """Logarithm of the attention that a class's support clips get from the query.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         scale: of the cosines at the start of training.
     """
 

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 BIBTEX = """@inproceedings{chen2021meta,
   title = {Meta-Baseline: Exploring Simple Meta-Learning for Few-Shot Learning},
@@ -31,7 +31,7 @@ class MetaBaseline(FewShotMethod):
     """Scaled cosine of the query and the mean of a class's support clips.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         scale: of the cosines at the start of training.
     """
 

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 EPSILON = 0.01  # added to the product of the norms, as released
 
@@ -35,7 +35,7 @@ class OTAM(FewShotMethod):
     """Minus the cost of aligning a query with a class's support clips, both ways, averaged over shots.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         smoothing: lambda of the smooth minimum; the smaller, the nearer to the cheapest path alone.
         normalise: bring the modalities to one scale before fusing; the paper, with one modality, does not.
     """

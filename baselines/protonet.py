@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 BIBTEX = """@inproceedings{snell2017prototypical,
   title = {Prototypical Networks for Few-shot Learning},
@@ -30,7 +30,7 @@ class ProtoNet(FewShotMethod):
     """Mean of the support, squared distance to the query.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         projection: width of a linear layer on the fused vector; 0 leaves the vector as it is.
         global_loss: weight of a linear classification of the queries over all training classes; 0 leaves it out, 2 is
             the proportion in which CAN and MASTAF have it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.api import Clips, Features, FewShotMethod, Needs
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, Needs
 
 _MIX = 0x9E3779B97F4A7C15 - (1 << 64)  # the golden-ratio multiplier of splitmix64, as a signed 64-bit integer
 

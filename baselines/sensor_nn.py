@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.api import Clips, Features, FewShotMethod, Needs
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, Needs
 
 FARTHEST = 1e9  # distance of clips that share no measured instant
 

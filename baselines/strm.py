@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.trx import CrossTransformer, positional_encoding, tuples
-from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.baselines.trx import CrossTransformer, positional_encoding, tuples
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 PLACES = "stage:-1"
 SIDE = 4  # of the grid of patches
@@ -42,7 +42,7 @@ class STRM(FewShotMethod):
     """TRX on enriched frames, plus a similarity of tuples.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         cardinalities: sizes of the tuples.
         width: of TRX's keys and values.
         dropout: on the frames, with their positional encoding.

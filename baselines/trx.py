@@ -29,8 +29,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, Needs, NotApplicable, Setup
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, NotApplicable, Setup
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 BIBTEX = """@inproceedings{perrett2021temporal,
   title = {Temporal-Relational CrossTransformers for Few-Shot Action Recognition},
@@ -44,7 +44,7 @@ class TRX(FewShotMethod):
     """Minus the distance of a query's frame tuples to what a class's tuples compose for them.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         cardinalities: sizes of the tuples.
         width: of keys and values.
         dropout: on the frames, with their positional encoding.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.api import Clips, Features, FewShotMethod, Needs
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, Needs
 
 SIDE = 24  # pixels of the frames that are compared
 

@@ -25,12 +25,12 @@ from typing import Any
 
 from torch import nn
 
-from baselines.protonet import ProtoNet
-from harness.api import Clips, Features, Needs, Pretraining, Setup
-from harness.encoders.sizes import SIZES
-from methods.mu_mae.precomputed import PrecomputedVectors
-from methods.mu_mae.pretraining import MaskedAutoencoding
-from methods.mu_mae.prior import build_prior, clip_layout
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.harness.api import Clips, Features, Needs, Pretraining, Setup
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.methods.mu_mae.precomputed import PrecomputedVectors
+from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
+from mmact_oneshot.methods.mu_mae.prior import build_prior, clip_layout
 
 BIBTEX = """@inproceedings{tong2022videomae,
   title = {{VideoMAE}: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training},
@@ -44,7 +44,7 @@ class VideoMAE(ProtoNet):
     """Class means of the transformer's vectors, squared distance to the query.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         projection: width of a linear layer on the normalised vector; 0 leaves the vector as it is.
         global_loss: weight of a linear classification of the queries over all training classes; 0 leaves it out.
         video_ratio: share of the places that the pre-training hides.

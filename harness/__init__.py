@@ -1,3 +1,1 @@
-"""mmact-oneshot: a benchmark harness for one-shot action recognition from video and wearable sensors."""
-
-__version__ = "0.1.0"
+"""The benchmark: data, episodes, training, evaluation, records, reports, and the contract of a method (``api``)."""

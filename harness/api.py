@@ -96,7 +96,7 @@ class TransformerSpec:
     """The transformer that masked autoencoders train and that heads may start from, and what it makes tokens of.
 
     Attributes:
-        size: a name of ``harness.encoders.sizes.SIZES``.
+        size: a name of ``mmact_oneshot.harness.encoders.sizes.SIZES``.
         patch, tubelet: side and frames of a video token.
         sensor_tokens: tokens of each sensor.
         pixel_norm, background: how pixels are normalised before they are embedded, in pre-training and after it.
@@ -144,8 +144,8 @@ class Pretraining(nn.Module):
 
     def states(self) -> dict[str, dict[str, Tensor]]:
         """Modality -> state of the transformer that saw it, in the names of
-        ``harness.encoders.multimodal.MultimodalEncoder``: ``patch_embed.*`` or ``sensor_embed.*``, and the ``blocks.*``
-        and ``norm.*`` that all modalities share."""
+        ``mmact_oneshot.harness.encoders.multimodal.MultimodalEncoder``: ``patch_embed.*`` or ``sensor_embed.*``, and
+        the ``blocks.*`` and ``norm.*`` that all modalities share."""
         raise NotImplementedError
 
     def reconstruct(self, clips: Clips, draws: Tensor) -> dict[str, Reconstruction]:
@@ -169,18 +169,27 @@ class Encoder(nn.Module):
     * ``"stage:k"`` (B, D, t, h, w), what the k-th stage of the network leaves. Stages count as Python indices do, so
       ``"stage:-2"`` is what the last stage works on, whatever the network. :meth:`tail` does the rest.
 
-    ``grid`` is (t, h, w) of the map, ``steps`` the T' of the sequence, ``stage_steps`` the t of
-    the last stage; 0 without stages.
+    An encoder of your own is built as ``Encoder(shape, sensors, **settings)``: what clips are brought to, the names of
+    the sensors, and its settings, keyword arguments with types and defaults. It names its ``modality`` as a class
+    attribute, sets ``widths`` in its constructor and computes each clip alone, with no statistics over the batch. An
+    absent clip is all zero. "vector" is needed; heads that need an output that it does not give are skipped.
+
+    The harness fills in ``grid``, (t, h, w) of the map, ``steps``, the T' of the sequence, and ``stage_steps``, the t
+    of the last stage; 0 where there is none.
     """
 
     modality: str
     widths: dict[str, int]
-    grid: tuple[int, int, int]
-    steps: int
-    stage_steps: int
+    grid: tuple[int, int, int] = (0, 0, 0)
+    steps: int = 0
+    stage_steps: int = 0
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def gives(self, output: str) -> bool:
+        """Whether ``widths`` names an output."""
+        return output in self.widths
 
     def tail(self, stage: str, value: Tensor, film: Film | None = None) -> Tensor:
         """What the rest of the network makes of a stage's output: its vector.
@@ -264,6 +273,10 @@ class FewShotMethod(nn.Module):
         unusable = [name for name in setup.modalities if name not in self.needs.modalities]
         if unusable:
             raise NotApplicable(f"does not use {' and '.join(unusable)}")
+        for modality, encoder in setup.encoders.items():
+            lacking = [output for output in self.needs.outputs if not encoder.gives(output)]
+            if lacking:
+                raise NotApplicable(f"needs the {lacking[0]} of the encoder of {modality}, which gives none")
         self.setup = setup
         self.encoders = nn.ModuleDict(dict(setup.encoders))
 

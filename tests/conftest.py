@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.specs import StoreSpec
-from harness.data.clips import ClipTable
-from harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
-from harness.data.layouts import index
-from harness.data.prepare import prepare
-from harness.data.splits import load_split
-from harness.data.store import Store
-from harness.data.synthetic import SyntheticSettings, synthesize
+from mmact_oneshot.harness.config.specs import StoreSpec
+from mmact_oneshot.harness.data.clips import ClipTable
+from mmact_oneshot.harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
+from mmact_oneshot.harness.data.layouts import index
+from mmact_oneshot.harness.data.prepare import prepare
+from mmact_oneshot.harness.data.splits import load_split
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.synthetic import SyntheticSettings, synthesize
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the tests' tensors are tiny: more threads cost more than they give
 

@@ -11,7 +11,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = ("harness", "methods", "baselines", "tests")
+DISTRIBUTION = "mmact_oneshot."  # the installed package, whose folders stand in the root of a checkout
+OURS = ("harness", "methods", "baselines", "mmact_oneshot", "tests")
 Graph = Mapping[str, frozenset[str]]
 
 
@@ -32,24 +33,25 @@ def file_of(module: str) -> Path:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """Modules of ours that a module imports, wherever in it."""
+    """Modules of ours that a module imports, wherever in it, as the folders name them: ``harness.api``."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file_of(module).read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            names |= {alias.name.removeprefix(DISTRIBUTION) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} has a relative import"
+            origin = str(node.module).removeprefix(DISTRIBUTION)
             for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                names.add(inner if _is_module(inner) else str(node.module))
+                inner = f"{origin}.{alias.name}"
+                names.add(inner if _is_module(inner) else origin)
     return frozenset(name for name in names if name.split(".")[0] in OURS) - {module}
 
 
 def package_of(module: str) -> str:
-    """``config`` of ``harness.config.specs``; methods and baselines are one package, ``plugins``."""
+    """``config`` of ``harness.config.specs``; ``methods`` and ``baselines`` are one package."""
     top, *inner = module.split(".")
     if top != "harness":
-        return "plugins" if top in ("methods", "baselines") else top
+        return "methods" if top == "baselines" else top
     return inner[0] if inner else top
 
 
@@ -63,7 +65,7 @@ def package_graph() -> Graph:
     found: dict[str, set[str]] = defaultdict(set)
     for module, imported in module_graph("harness", "methods", "baselines").items():
         found[package_of(module)] |= {package_of(name) for name in imported}
-    return {package: frozenset(others - {package}) for package, others in found.items()}
+    return {package: frozenset(others - {package}) for package, others in found.items() if package != "harness"}
 
 
 def layers(graph: Graph) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from graphlib import CycleError
@@ -11,20 +12,21 @@ import pytest
 from tests.layers import ROOT, imports, layers, module_graph, modules, package_graph, picture
 
 ALLOWED = {
-    "harness": (),  # its version
     "api": (),
-    "runtime": ("harness",),
+    "runtime": (),
     "records": ("runtime",),
-    "config": ("api", "runtime"),
-    "data": ("api", "config", "runtime"),
-    "encoders": ("api", "config", "runtime"),
-    "plugins": ("api", "encoders"),
+    "plugins": ("api", "runtime"),
+    "config": ("runtime",),
+    "data": ("api", "config", "plugins", "runtime"),
+    "encoders": ("api", "config", "plugins", "runtime"),
+    "methods": ("api", "encoders"),
     "evaluation": ("api", "config", "data", "records", "runtime"),
-    "training": ("api", "config", "data", "encoders", "evaluation", "records", "runtime"),
-    "benchmark": ("api", "config", "data", "encoders", "evaluation", "records", "runtime", "training"),
-    "report": ("config", "data", "records", "runtime"),
+    "training": ("api", "config", "data", "encoders", "evaluation", "plugins", "records", "runtime"),
+    "benchmark": ("api", "config", "data", "encoders", "evaluation", "plugins", "records", "runtime", "training"),
+    "report": ("config", "data", "plugins", "records", "runtime"),
     "cli": (
-        "harness", "benchmark", "config", "data", "encoders", "evaluation", "records", "report", "runtime", "training",
+        "benchmark", "config", "data", "encoders", "evaluation", "plugins", "records", "report", "runtime",
+        "training",
     ),
 }  # fmt: skip
 """What each package may import. Training scores validation episodes, so evaluation lies below it."""
@@ -39,11 +41,12 @@ NO_TORCH = (
     "harness.data",
     "harness.evaluation.external",
     "harness.evaluation.predictions_file",
+    "harness.plugins",
     "harness.records",
     "harness.report",
 )
 TENSORS = (
-    "harness.config.plugins.registry",  # loads methods
+    "harness.plugins.methods",  # the contract
     "harness.data.task.clip_source",  # where stored clips become tensors
     "harness.data.task.augmentation",
 )
@@ -80,6 +83,18 @@ def test_the_contract_imports_nothing_of_ours() -> None:
     assert imports("harness.api") == frozenset()
 
 
+def test_every_import_is_of_the_one_installed_name() -> None:
+    """``import harness`` would load a second copy in a checkout, and nothing elsewhere."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line}"
+        for folder in ("harness", "methods", "baselines", "mmact_oneshot", "tests", "docs", "results")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.match(r"\s*(from|import) (harness|methods|baselines)\b", line)
+    ]
+    assert found == []
+
+
 def test_nothing_in_the_harness_imports_tests_or_a_plugin() -> None:
     for module in modules("harness"):
         assert not [name for name in imports(module) if not name.startswith("harness")], module
@@ -105,7 +120,7 @@ def test_settings_data_records_and_reports_need_no_torch() -> None:
     code = f"""
 import importlib, sys
 for name in {wanted!r}:
-    importlib.import_module(name)
+    importlib.import_module(f'mmact_oneshot.{{name}}')
     heavy = {{"torch", "timm", "decord", "av", "matplotlib"}} & set(sys.modules)
     if heavy:
         sys.exit(f"{{name}} imports {{heavy}}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli.main import VERBS, app, data, episodes
+from mmact_oneshot.harness.cli.main import VERBS, app, data, episodes
 
 ROOT = Path(__file__).parents[1]
 INSTEAD = {

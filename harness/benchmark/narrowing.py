@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config.overrides import named_values
-from harness.config.plugins.registry import check_settings, load_method
-from harness.config.settings import Settings
-from harness.config.studies import EACH, MAIN, Row, Study
-from harness.data.episodes.suites import suite_spec
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.config.overrides import named_values
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import EACH, MAIN, Row, Study
+from mmact_oneshot.harness.data.episodes.suites import suite_spec
+from mmact_oneshot.harness.plugins.methods import load_method
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 ALL = "all"
 LABELS = ("video", "sensors", "both")

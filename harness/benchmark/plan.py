@@ -9,18 +9,26 @@ from typing import Any
 
 import torch
 
-from harness.api import FewShotMethod, NotApplicable
-from harness.config.plugins.registry import check_settings, load_method, method_label, method_source
-from harness.config.presets import row_settings
-from harness.config.protocols import HEADLINE, Protocol, protocol_of
-from harness.config.settings import Settings
-from harness.config.studies import PROLONGED, Row, Study
-from harness.runtime.errors import HarnessError
-from harness.training.conditions import Conditions, prolonged, training_conditions, weights_of
-from harness.training.frozen_features import SEARCH_SEED
-from harness.training.initialisation import Initialisation, Scratch, conditions_of, initialisation_of, pretrains
-from harness.training.job import TrainingJob, build_untrained, setup_of
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import FewShotMethod, NotApplicable
+from mmact_oneshot.harness.config.presets import row_settings
+from mmact_oneshot.harness.config.protocols import HEADLINE, Protocol, protocol_of
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import PROLONGED, Row, Study
+from mmact_oneshot.harness.plugins.methods import load_method, method_source
+from mmact_oneshot.harness.plugins.registry import plugin_label
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.conditions import Conditions, prolonged, training_conditions, weights_of
+from mmact_oneshot.harness.training.frozen_features import SEARCH_SEED
+from mmact_oneshot.harness.training.initialisation import (
+    Initialisation,
+    Scratch,
+    conditions_of,
+    initialisation_of,
+    pretrains,
+)
+from mmact_oneshot.harness.training.job import TrainingJob, build_untrained, setup_of
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class _Planner:
             seed=seed if trained else 0,
             protocol=protocol,
             suites=suites,
-            label=method_label(row.method),
+            label=plugin_label(row.method),
             trained=trained,
             method=method,
             method_settings=chosen,

@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from harness.api import FewShotMethod
-from harness.evaluation.evaluate import TrainedMethod, evaluate_suite
-from harness.evaluation.features import embed_clips
-from harness.records import SearchRecord, SkippedRecord, TrainingRecord
-from harness.runtime.device import peak_memory
-from harness.runtime.digests import digest
-from harness.runtime.provenance import provenance
-from harness.training.checkpoint import load_weights, save_weights
-from harness.training.conditions import weights_of, without_folders
-from harness.training.initialisation import Pretrained, ReleasedWeights
-from harness.training.job import TrainingJob
-from harness.training.loop import Trained
-from harness.training.method_training import MethodTraining, Notes, TrainedPart
-from harness.training.rate_search import RateSearch, found_rate
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.evaluation.evaluate import TrainedMethod, evaluate_suite
+from mmact_oneshot.harness.evaluation.features import embed_clips
+from mmact_oneshot.harness.records import SearchRecord, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.runtime.device import peak_memory
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.provenance import provenance
+from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
+from mmact_oneshot.harness.training.conditions import weights_of, without_folders
+from mmact_oneshot.harness.training.initialisation import Pretrained, ReleasedWeights
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.loop import Trained
+from mmact_oneshot.harness.training.method_training import MethodTraining, Notes, TrainedPart
+from mmact_oneshot.harness.training.rate_search import RateSearch, found_rate
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 @dataclass(frozen=True)

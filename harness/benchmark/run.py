@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.api import NotApplicable
-from harness.benchmark.plan import Plan
-from harness.benchmark.row import RowRunner
-from harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
-from harness.benchmark.study_record import record_studies
-from harness.data.episodes.suites import novel_suites
-from harness.evaluation.suite_record import record_suite
-from harness.runtime.errors import DivergedError, HarnessError
-from harness.training.frozen_features import FrozenFeatures
-from harness.training.method_training import MethodTraining
-from harness.training.pretraining import run_pretraining
-from harness.training.rate_search import RateSearch
-from harness.training.warm_start import run_warm_start
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import NotApplicable
+from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.benchmark.row import RowRunner
+from mmact_oneshot.harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
+from mmact_oneshot.harness.benchmark.study_record import record_studies
+from mmact_oneshot.harness.data.episodes.suites import novel_suites
+from mmact_oneshot.harness.evaluation.suite_record import record_suite
+from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
+from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
+from mmact_oneshot.harness.training.method_training import MethodTraining
+from mmact_oneshot.harness.training.pretraining import run_pretraining
+from mmact_oneshot.harness.training.rate_search import RateSearch
+from mmact_oneshot.harness.training.warm_start import run_warm_start
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
     """Record the studies and the suites, then do the steps.
 
     Args:
-        steps: see :func:`harness.benchmark.steps.pending_steps`.
+        steps: see :func:`mmact_oneshot.harness.benchmark.steps.pending_steps`.
 
     Raises:
         HarnessError: a suite that cannot be drawn or tested on, or data without usable clips: before any training.

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.benchmark.plan import Plan
-from harness.records import EvaluationRecord, PretrainingRecord, SearchRecord, SkippedRecord, TrainingRecord
-from harness.training.initialisation import Pretrained
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.records import (
+    EvaluationRecord,
+    PretrainingRecord,
+    SearchRecord,
+    SkippedRecord,
+    TrainingRecord,
+)
+from mmact_oneshot.harness.training.initialisation import Pretrained
+from mmact_oneshot.harness.training.workspace import Workspace
 
 FOLDER = "replaced"
 

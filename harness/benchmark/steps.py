@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.api import NotApplicable
-from harness.benchmark.plan import Plan
-from harness.evaluation.ablation import is_ablated, wanted_ablations
-from harness.records import EvaluationRecord, SkippedRecord, TrainingRecord
-from harness.training.initialisation import Pretrained
-from harness.training.job import TrainingJob
-from harness.training.method_training import require_applicable
-from harness.training.pretraining import is_pretrained
-from harness.training.rate_search import is_searched
-from harness.training.warm_start import EncoderKey, is_warm_started
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import NotApplicable
+from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.evaluation.ablation import is_ablated, wanted_ablations
+from mmact_oneshot.harness.records import EvaluationRecord, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.training.initialisation import Pretrained
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.method_training import require_applicable
+from mmact_oneshot.harness.training.pretraining import is_pretrained
+from mmact_oneshot.harness.training.rate_search import is_searched
+from mmact_oneshot.harness.training.warm_start import EncoderKey, is_warm_started
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 @dataclass(frozen=True)

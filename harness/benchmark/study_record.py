@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.benchmark.plan import Plan, PlannedStudy
-from harness.records import StudyRecord, StudyRow
-from harness.training.conditions import without_folders
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.plan import Plan, PlannedStudy
+from mmact_oneshot.harness.records import StudyRecord, StudyRow
+from mmact_oneshot.harness.training.conditions import without_folders
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 def record_studies(workspace: Workspace, plan: Plan) -> None:

@@ -18,16 +18,17 @@ def command(
     """
     from rich.table import Table
 
-    from harness.benchmark.conformance.checks import check_method
-    from harness.cli.console import console
-    from harness.config.plugins.registry import load_method, method_label
+    from mmact_oneshot.harness.benchmark.conformance.checks import check_method
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.plugins.methods import load_method
+    from mmact_oneshot.harness.plugins.registry import plugin_label
 
     chosen = load_method(method)
     usable = chosen.needs.modalities
     choices = [(name,) for name in usable] + ([("video", "sensors")] if len(usable) > 1 else [])
     failed = 0
     for modalities in choices:
-        table = Table("check", "", "detail", title=f"{method_label(method)} on {' and '.join(modalities)}")
+        table = Table("check", "", "detail", title=f"{plugin_label(method)} on {' and '.join(modalities)}")
         for finding in check_method(chosen, modalities):
             failed += not finding.passed
             table.add_row(finding.name, "passed" if finding.passed else "[red]FAILED[/red]", finding.detail)

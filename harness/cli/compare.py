@@ -39,13 +39,13 @@ def command(
     """
     from json import dumps
 
-    from harness.cli.console import console
-    from harness.cli.runs import only_run
-    from harness.report.model.comparison import comparison_blocks, folder_blocks
-    from harness.report.results.compare_all import adjusted_p, compare_selected
-    from harness.report.results.row_selectors import Scope, select, selector
-    from harness.report.writers.comparison_json import comparison_json
-    from harness.report.writers.terminal import say, show_blocks
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.report.model.comparison import comparison_blocks, folder_blocks
+    from mmact_oneshot.harness.report.results.compare_all import adjusted_p, compare_selected
+    from mmact_oneshot.harness.report.results.row_selectors import Scope, select, selector
+    from mmact_oneshot.harness.report.writers.comparison_json import comparison_json
+    from mmact_oneshot.harness.report.writers.terminal import say, show_blocks
 
     a, b = selector(first, folder, only_run), selector(second, folder, only_run)
     whole = a.row is None and b.row is None

@@ -27,9 +27,9 @@ def command(
 
     from rich.table import Table
 
-    from harness.cli.console import console
-    from harness.data import layouts
-    from harness.data.tabular import write_csv
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.data import layouts
+    from mmact_oneshot.harness.data.tabular import write_csv
 
     table = layouts.index(root, layout)
     clips = table.frame

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import STORES, Layout, Override, Preset, Stores, Workers
+from mmact_oneshot.harness.cli.options import STORES, Layout, Override, Preset, Stores, Workers
 
 
 def command(
@@ -24,11 +24,11 @@ def command(
 
     Example: oneshot data prepare ~/MMAct --preset standard --store /fast/disk
     """
-    from harness.cli.console import console
-    from harness.cli.watch import TerminalWatcher
-    from harness.config.presets import load_settings
-    from harness.data.layouts import index
-    from harness.data.prepare import is_prepared, prepare
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.cli.watch import TerminalWatcher
+    from mmact_oneshot.harness.config.presets import load_settings
+    from mmact_oneshot.harness.data.layouts import index
+    from mmact_oneshot.harness.data.prepare import is_prepared, prepare
 
     settings = load_settings(preset, override or [])
     table = index(root, layout)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import Layout
+from mmact_oneshot.harness.cli.options import Layout
 
 
 def command(
@@ -21,9 +21,9 @@ def command(
 
     Example: oneshot data preview ~/data/generated --out sheet.png --classes waving_hand,kicking,walking
     """
-    from harness.cli.console import console
-    from harness.data.layouts import find_layout, index
-    from harness.data.preview import preview
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.data.layouts import find_layout, index
+    from mmact_oneshot.harness.data.preview import preview
 
     table = index(root, layout)
     names = [name.strip() for name in classes.split(",") if name.strip()]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import Workers
+from mmact_oneshot.harness.cli.options import Workers
 
 
 def command(
@@ -29,8 +29,8 @@ def command(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from harness.cli.console import console
-    from harness.data.synthetic import SyntheticSettings, synthesize
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.data.synthetic import SyntheticSettings, synthesize
 
     settings = SyntheticSettings(seed=seed, subjects=subjects, cameras=cameras, defects=defects)
     columns = (TextColumn("Performances"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.data_index import LayoutName, Root
+from mmact_oneshot.harness.cli.data_index import LayoutName, Root
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.data.clips import ClipTable
-    from harness.data.verify import VerifyReport
+    from mmact_oneshot.harness.data.clips import ClipTable
+    from mmact_oneshot.harness.data.verify import VerifyReport
 
 
 def command(
@@ -37,10 +37,10 @@ def command(
     """
     from rich.progress import Progress
 
-    from harness.cli.console import console
-    from harness.data import layouts
-    from harness.data.tabular import write_csv
-    from harness.data.verify import verify
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.data import layouts
+    from mmact_oneshot.harness.data.tabular import write_csv
+    from mmact_oneshot.harness.data.verify import verify
 
     table = layouts.index(root, layout)
     expected, classes = _expected(table, split)
@@ -48,7 +48,6 @@ def command(
         task = progress.add_task("Opening performances", total=None)
         report = verify(
             table,
-            layouts.LAYOUTS[table.layout],
             expected=expected,
             known_classes=classes,
             deep=not quick,
@@ -67,7 +66,7 @@ def command(
 
 def _expected(table: ClipTable, name: str | None) -> tuple[pd.DataFrame | None, frozenset[str] | None]:
     """The clips and the classes of a split, as far as they are known apart from the recordings."""
-    from harness.data.splits import clip_list, default_split, load_split
+    from mmact_oneshot.harness.data.splits import clip_list, default_split, load_split
 
     chosen = name or default_split(table.layout, table.generated)
     if chosen is None:
@@ -83,7 +82,7 @@ def _show(report: VerifyReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from harness.cli.console import console
+    from mmact_oneshot.harness.cli.console import console
 
     counts = Table("", "found", "expected", title="Counts")
     for what, found, expected in report.counts.itertuples(index=False, name=None):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import STORES, Stores
+from mmact_oneshot.harness.cli.options import STORES, Stores
 
 NEEDED = {
     "torch": "pip install 'torch>=2.9'",
@@ -34,13 +34,14 @@ def command(
 
     from rich.table import Table
 
-    from harness import __version__
-    from harness.cli.console import console
-    from harness.encoders.torchvision_stub import declare_missing_operators
-    from harness.runtime.errors import HarnessError
-    from harness.runtime.provenance import code_commit, installed
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
+    from mmact_oneshot.harness.runtime.errors import HarnessError
+    from mmact_oneshot.harness.runtime.provenance import code_commit, installed
 
-    table = Table("", "found", "remedy", title=f"mmact-oneshot {__version__}, commit {code_commit()['commit']}")
+    table = Table(
+        "", "found", "remedy", title=f"mmact-oneshot {installed('mmact-oneshot')}, commit {code_commit()['commit']}"
+    )
     missing = 0
     table.add_row("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}", "")
     for package, remedy in NEEDED.items():
@@ -67,7 +68,7 @@ def command(
     here = store if store.exists() else Path()
     table.add_row("disk for stores", f"{shutil.disk_usage(here).free / 1e9:.0f} GB free in {here.resolve()}", "")
     if data is not None:
-        from harness.data.layouts import index
+        from mmact_oneshot.harness.data.layouts import index
 
         try:
             clips = index(Path(data))

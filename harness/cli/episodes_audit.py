@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.episodes_build import suites_of
+from mmact_oneshot.harness.cli.episodes_build import suites_of
 
 
 def command(
@@ -25,8 +25,8 @@ def command(
     """
     from rich.table import Table
 
-    from harness.cli.console import console
-    from harness.data.episodes.audit import audit
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.data.episodes.audit import audit
 
     built, impossible = suites_of(split, suite)
     table = Table("", *built, title=f"{split}: shares in percent")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.data.episodes.suites import Suite
+    from mmact_oneshot.harness.data.episodes.suites import Suite
 
 
 def command(
@@ -24,13 +24,13 @@ def command(
     """
     import pandas as pd
 
-    from harness.cli.console import console
-    from harness.data.episodes.table import episode_table
-    from harness.data.tabular import write_csv
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.data.episodes.table import episode_table
+    from mmact_oneshot.harness.data.tabular import write_csv
 
     built, impossible = suites_of(split, [suite])
     if impossible:
-        from harness.runtime.errors import HarnessError
+        from mmact_oneshot.harness.runtime.errors import HarnessError
 
         raise HarnessError(impossible[0])
     path = out or Path(f"{split}-{suite}.csv")
@@ -41,8 +41,8 @@ def command(
 
 def suites_of(split_name: str, names: list[str] | None) -> tuple[dict[str, Suite], list[str]]:
     """Build suites of a clip list that ships with the package; reasons for those that are impossible."""
-    from harness.data.episodes.suites import SUITES, build_suite, shipped_clips, suite_spec
-    from harness.runtime.errors import HarnessError
+    from mmact_oneshot.harness.data.episodes.suites import SUITES, build_suite, shipped_clips, suite_spec
+    from mmact_oneshot.harness.runtime.errors import HarnessError
 
     split, clips = shipped_clips(split_name)
     built, impossible = {}, []

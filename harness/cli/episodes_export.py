@@ -28,14 +28,14 @@ def command(
 
     Example: oneshot episodes export test --in runs/quick-embedded --out episodes.csv
     """
-    from harness.cli.console import console
-    from harness.cli.runs import only_run
-    from harness.data.episodes.table import episode_table
-    from harness.data.layouts import index
-    from harness.data.tabular import write_csv
-    from harness.evaluation.external import rebuilt_suite
-    from harness.records import RecordFolder
-    from harness.report import records_folder
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.data.episodes.table import episode_table
+    from mmact_oneshot.harness.data.layouts import index
+    from mmact_oneshot.harness.data.tabular import write_csv
+    from mmact_oneshot.harness.evaluation.external import rebuilt_suite
+    from mmact_oneshot.harness.records import RecordFolder
+    from mmact_oneshot.harness.report import records_folder
 
     records = RecordFolder(records_folder(only_run() if folder is None else folder))
     built = rebuilt_suite(records, suite, split, None if data is None else index(data).frame)

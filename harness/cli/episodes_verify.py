@@ -12,9 +12,9 @@ def command() -> None:
     """
     from rich.table import Table
 
-    from harness.cli.console import console
-    from harness.cli.episodes_build import suites_of
-    from harness.data.episodes.suites import committed_digests
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.cli.episodes_build import suites_of
+    from mmact_oneshot.harness.data.episodes.suites import committed_digests
 
     table = Table("split", "suite", "episodes", "digest", "")
     wrong = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.cli import (
+from mmact_oneshot.harness.cli import (
     check,
     compare,
     data_index,
@@ -18,17 +18,23 @@ from harness.cli import (
     data_synthesize,
     data_verify,
     doctor,
+    encoders,
     episodes_audit,
     episodes_build,
     episodes_export,
     episodes_verify,
+    layouts,
     methods,
+    metrics,
+    presets,
     report,
     run,
+    schema,
     score,
+    suites,
 )
-from harness.cli.console import errors
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.cli.console import errors
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -51,6 +57,12 @@ VERBS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
     (app, "compare", compare.command),
     (app, "score", score.command),
     (app, "methods", methods.command),
+    (app, "encoders", encoders.command),
+    (app, "layouts", layouts.command),
+    (app, "metrics", metrics.command),
+    (app, "suites", suites.command),
+    (app, "presets", presets.command),
+    (app, "schema", schema.command),
     (app, "check", check.command),
     (app, "doctor", doctor.command),
     (data, "synthesize", data_synthesize.command),

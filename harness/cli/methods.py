@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+from mmact_oneshot.harness.cli.listings import Json
 
-def command() -> None:
-    """List the methods with their origin, settings and defaults; of one that cannot be loaded, the reason.
+
+def command(json: Json = False) -> None:
+    """List the methods: origin, what each takes of the encoders, settings with defaults; of one that is broken, why.
 
     Example: oneshot methods
     """
-    import inspect
+    from dataclasses import replace
 
-    from rich.markup import escape
-    from rich.padding import Padding
+    from mmact_oneshot.harness.cli.listings import plugin_entries, show_list
+    from mmact_oneshot.harness.plugins.methods import load_method
+    from mmact_oneshot.harness.plugins.settings import setting_names
+    from mmact_oneshot.harness.training.initialisation import pretrains
 
-    from harness.cli.console import console
-    from harness.config.plugins.registry import load_method, method_names, method_origins, setting_names
-    from harness.runtime.errors import HarnessError
-    from harness.training.initialisation import pretrains
-
-    for name in method_names():
-        try:
-            method = load_method(name)
-        except HarnessError as error:
-            console.print(f"[bold]{name}[/]  [red]cannot be loaded[/]: {escape(str(error))}\n")
-            continue
-        settings = ", ".join(f"{key}={value!r}" for key, value in setting_names(method).items())
-        about = (inspect.getdoc(method) or "").splitlines()[0]
-        outputs = " and ".join(method.needs.outputs)
-        console.print(f"[bold]{name}[/]  {about}")
-        console.print(Padding(f"origin: {', '.join(method_origins(name))}", (0, 0, 0, 4)))
-        takes = f"the encoders' {outputs}" if outputs else "the clips themselves"
-        console.print(Padding(f"takes {takes}, from {' or '.join(method.needs.modalities)}", (0, 0, 0, 4)))
-        if pretrains(method):
-            console.print(Padding(f'pre-trained on the base classes: initialisation = "{name}"', (0, 0, 0, 4)))
-        console.print(Padding(f"settings: {settings or 'none'}", (0, 0, 1, 4)))
-    console.print("A method of your own: oneshot run --method ./file.py (see methods/template.py)")
+    entries = []
+    for entry in plugin_entries("method"):
+        if not entry.error:
+            method = load_method(entry.name)
+            facts = {
+                "takes": method.needs.outputs or "the clips themselves",
+                "modalities": method.needs.modalities,
+                "pre-trained": f'initialisation = "{entry.name}"' if pretrains(method) else "",
+                "settings": setting_names(method),
+            }
+            entry = replace(entry, facts=entry.facts | facts)
+        entries.append(entry)
+    show_list(entries, json, ["One of your own: oneshot new method NAME, then oneshot run --method ./NAME.py"])

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.benchmark.cost.estimate import Cost, Demand
-    from harness.benchmark.plan import Plan
-    from harness.benchmark.steps import Step
-    from harness.config.budgets import Budget
-    from harness.data.task.task import Task
-    from harness.training.job import TrainingJob
-    from harness.training.workspace import Workspace
+    from mmact_oneshot.harness.benchmark.cost.estimate import Cost, Demand
+    from mmact_oneshot.harness.benchmark.plan import Plan
+    from mmact_oneshot.harness.benchmark.steps import Step
+    from mmact_oneshot.harness.config.budgets import Budget
+    from mmact_oneshot.harness.data.task.task import Task
+    from mmact_oneshot.harness.training.job import TrainingJob
+    from mmact_oneshot.harness.training.workspace import Workspace
 
 MISSING = "\N{EN DASH}"
 
@@ -24,8 +24,8 @@ def show_plan(workspace: Workspace, plan: Plan, console: Console) -> None:
     """Rows with what is still to be done, and the expected time, memory, disk and test accesses."""
     from rich.table import Table
 
-    from harness.benchmark.cost.estimate import estimate_cost, memory_demands
-    from harness.benchmark.steps import RowStep, pending_steps
+    from mmact_oneshot.harness.benchmark.cost.estimate import estimate_cost, memory_demands
+    from mmact_oneshot.harness.benchmark.steps import RowStep, pending_steps
 
     task, settings = workspace.task, workspace.task.settings
     steps = pending_steps(workspace, plan)
@@ -57,7 +57,7 @@ def show_plan(workspace: Workspace, plan: Plan, console: Console) -> None:
 
 def show_expectation(workspace: Workspace, steps: Sequence[Step], console: Console) -> None:
     """Refuse early what cannot fit the device, and say what a run on something larger than `quick` will take."""
-    from harness.benchmark.cost.estimate import estimate_cost, memory_demands, require_memory
+    from mmact_oneshot.harness.benchmark.cost.estimate import estimate_cost, memory_demands, require_memory
 
     demands = memory_demands(workspace, steps)
     require_memory(workspace, demands)

@@ -21,6 +21,12 @@ def command(
         Path | None,
         typer.Option(help="Where the files go; by default beside the records.", show_default=False),
     ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="A .py file with a metric of your own. Repeatable.")
+    ] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option("--figure", help="A .py file with a figure of your own. Repeatable.")
+    ] = None,
     png: Annotated[bool, typer.Option("--png", help="Every figure as PNG, and not the main ones alone.")] = False,
 ) -> None:
     """Print the tables of a run again and write its reports, from the records alone: a page that works without a
@@ -28,21 +34,25 @@ def command(
 
     Nothing is trained or scored, and the same records give the same files byte for byte.
 
-    Example: oneshot report results/utd-mhad --out /tmp/report
+    Examples:
+
+        oneshot report results/utd-mhad --out /tmp/report
+
+        oneshot report --metric ./never_right.py
     """
-    from harness.cli.console import console, show_pages
-    from harness.cli.runs import only_run
-    from harness.report import Report, read_report, records_folder, write_files, write_overview
-    from harness.report.writers.terminal import show
+    from mmact_oneshot.harness.cli.console import console, show_pages
+    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.report import Report, read_report, records_folder, write_files, write_overview
+    from mmact_oneshot.harness.report.writers.terminal import show
 
     chosen = only_run() if folder is None else folder
     several = {} if (chosen / "records").is_dir() else {path.parent.name: path for path in chosen.glob("*/records")}
     written: list[Path] = []
     reports: dict[str, Report] = {}
     for name, records in sorted(several.items()) or [("", records_folder(chosen))]:
-        report = reports[name] = read_report(records)
+        report = reports[name] = read_report(records, metric or ())
         target = records.parent if out is None else out / name
-        written += write_files(report, records, target, png)
+        written += write_files(report, records, target, png, figure or ())
         show(report, console)
         console.print()
     if several:

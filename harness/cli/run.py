@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import STORES, Data, Layout, Override, Preset, Split, Stores, Workers
+from mmact_oneshot.harness.cli.options import STORES, Data, Layout, Override, Preset, Split, Stores, Workers
 
 
 def command(
@@ -58,21 +58,21 @@ def command(
 
         oneshot run --data ~/UTD-MHAD --method ./my_method.py:width=64 --modalities both --seeds 5
     """
-    from harness.benchmark.narrowing import Narrowing, narrowed
-    from harness.benchmark.plan import make_plan
-    from harness.benchmark.run import run_plan
-    from harness.benchmark.set_aside import set_aside
-    from harness.benchmark.steps import RowStep, pending_steps
-    from harness.cli import plan_view
-    from harness.cli.console import console, show_pages
-    from harness.cli.validation_view import show_validation
-    from harness.cli.watch import TerminalWatcher
-    from harness.config.presets import load_settings
-    from harness.data.task.open_task import open_task
-    from harness.report import write_report
-    from harness.report.writers.terminal import show
-    from harness.runtime.device import choose_device
-    from harness.training.workspace import Workspace
+    from mmact_oneshot.harness.benchmark.narrowing import Narrowing, narrowed
+    from mmact_oneshot.harness.benchmark.plan import make_plan
+    from mmact_oneshot.harness.benchmark.run import run_plan
+    from mmact_oneshot.harness.benchmark.set_aside import set_aside
+    from mmact_oneshot.harness.benchmark.steps import RowStep, pending_steps
+    from mmact_oneshot.harness.cli import plan_view
+    from mmact_oneshot.harness.cli.console import console, show_pages
+    from mmact_oneshot.harness.cli.validation_view import show_validation
+    from mmact_oneshot.harness.cli.watch import TerminalWatcher
+    from mmact_oneshot.harness.config.presets import load_settings
+    from mmact_oneshot.harness.data.task.open_task import open_task
+    from mmact_oneshot.harness.report import write_report
+    from mmact_oneshot.harness.report.writers.terminal import show
+    from mmact_oneshot.harness.runtime.device import choose_device
+    from mmact_oneshot.harness.training.workspace import Workspace
 
     wanted = Narrowing(study or (), method or (), modalities, suite or (), seeds)
     settings, names = narrowed(load_settings(preset, override or []), wanted)

@@ -13,7 +13,7 @@ def only_run() -> Path:
     Raises:
         HarnessError: there is none, or more than one.
     """
-    from harness.runtime.errors import HarnessError
+    from mmact_oneshot.harness.runtime.errors import HarnessError
 
     found = sorted(path.parent for path in RUNS.glob("*/records"))
     if len(found) != 1:

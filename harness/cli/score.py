@@ -52,15 +52,15 @@ def command(
         oneshot score mine-s0.npz --in runs/quick-embedded --name "Our method" --modalities both --seed 0
         --source "arXiv 2601.00001, commit abc1234" --note "trained on Kinetics" --record
     """
-    from harness.cli.console import console
-    from harness.cli.runs import only_run
-    from harness.evaluation import external
-    from harness.evaluation.predictions_file import read_predictions
-    from harness.records import RecordFolder
-    from harness.report import records_folder
-    from harness.report.model.external_score import score_blocks
-    from harness.report.results.single_evaluation import measured_single
-    from harness.report.writers.terminal import say, show_blocks
+    from mmact_oneshot.harness.cli.console import console
+    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.evaluation import external
+    from mmact_oneshot.harness.evaluation.predictions_file import read_predictions
+    from mmact_oneshot.harness.records import RecordFolder
+    from mmact_oneshot.harness.report import records_folder
+    from mmact_oneshot.harness.report.model.external_score import score_blocks
+    from mmact_oneshot.harness.report.results.single_evaluation import measured_single
+    from mmact_oneshot.harness.report.writers.terminal import say, show_blocks
 
     used = _modalities(modalities, record)
     if record:
@@ -85,7 +85,7 @@ def command(
 
 
 def _modalities(value: str, needed: bool) -> tuple[str, ...]:
-    from harness.runtime.errors import HarnessError, nearest
+    from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
     if needed:
         _require("--modalities", value, "which modalities were used")
@@ -95,7 +95,7 @@ def _modalities(value: str, needed: bool) -> tuple[str, ...]:
 
 
 def _require(option: str, value: str, what: str) -> None:
-    from harness.runtime.errors import HarnessError
+    from mmact_oneshot.harness.runtime.errors import HarnessError
 
     if not value.strip():
         raise HarnessError(f"a record must say {what}.", remedy=f"Add {option}.")

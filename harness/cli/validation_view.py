@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.benchmark.plan import Plan
-    from harness.training.workspace import Workspace
+    from mmact_oneshot.harness.benchmark.plan import Plan
+    from mmact_oneshot.harness.training.workspace import Workspace
 
 
 def show_validation(workspace: Workspace, plan: Plan, console: Console) -> None:
     """The best validation accuracy at every learning rate that was tried, with the step at which it was reached."""
     from rich.table import Table
 
-    from harness.records import SearchRecord
+    from mmact_oneshot.harness.records import SearchRecord
 
     searches = {job.search.row_id: job.search for job in plan.jobs if job.search is not None}
     found = {

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.config.specs import Frozen
+from mmact_oneshot.harness.config.specs import Frozen
 
 Rate = Annotated[float, Field(gt=0)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 
 def apply_override(content: dict[str, Any], override: str, settings: type[BaseModel]) -> None:

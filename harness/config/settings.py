@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.config.budgets import Budget, PretrainingBudget, WarmStart
-from harness.config.specs import (
+from mmact_oneshot.harness.config.budgets import Budget, PretrainingBudget, WarmStart
+from mmact_oneshot.harness.config.specs import (
     Frozen,
     InputSpec,
     SensorEncoderSpec,
@@ -15,7 +15,7 @@ from harness.config.specs import (
     TransformerSettings,
     VideoEncoderSpec,
 )
-from harness.config.studies import EncoderKind, Study, Training
+from mmact_oneshot.harness.config.studies import EncoderKind, Study, Training
 
 CHANGEABLE = (
     "input",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.config.sizes import SIZES
+from mmact_oneshot.harness.config.sizes import SIZES
 
 
 class Frozen(BaseModel):
@@ -52,7 +52,11 @@ class InputSpec(Frozen):
 class VideoEncoderSpec(Frozen):
     """A network over the frames of a clip: 2-D on each of them, 3-D, or a space-time transformer."""
 
-    name: str = Field("resnet10t", description="of timm; or r3d_10 to r3d_200, r2plus1d_18, space_time_vit")
+    name: str = Field(
+        "resnet10t",
+        description="of timm; r3d_10 to r3d_200, r2plus1d_18, space_time_vit; an encoder of an installed package, or a "
+        ".py file with one",
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed on to the network's constructor")
     weights: str = Field("", description="file of released weights; empty: trained from scratch")
     norm: Literal["group", "frozen-batch"] = Field(
@@ -73,8 +77,10 @@ class VideoEncoderSpec(Frozen):
 
 
 class SensorEncoderSpec(Frozen):
-    """A 1-D residual network over all sensors of a clip."""
+    """A 1-D residual network over all sensors of a clip, or an encoder of your own."""
 
+    name: str = Field("resnet1d", description="or an encoder of an installed package, or a .py file with one")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="settings of such an encoder")
     width: int = Field(64, ge=8)
     blocks: int = Field(3, ge=1)
     segments: int = Field(2, ge=1)

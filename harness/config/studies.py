@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.config.specs import Frozen
+from mmact_oneshot.harness.config.specs import Frozen
 
 Modality = Literal["video", "sensors"]
 Training = Literal["end_to_end", "frozen"]

@@ -54,6 +54,8 @@ class ClipTable:
     sensors: tuple[SensorSpec, ...]
     frame: pd.DataFrame
     defects: tuple[Defect, ...] = field(default=())
+    layout_source: str = ""  # what the layout is loaded by: its name, or a Python file
+    layout_sha256: str = ""  # of its source; empty for a layout of ours
     generated: dict[str, object] | None = None  # the generator's settings, for data made by `oneshot data synthesize`
 
     @property
@@ -62,10 +64,11 @@ class ClipTable:
 
     def digest(self) -> str:
         """SHA-256 over every clip and the sizes of its files, wherever these lie: the same recordings, the same digest.
+        A layout of somebody else is part of it.
 
         Sizes stand in for contents, because hashing terabytes of video would take longer than preparing them.
         """
-        sha = hashlib.sha256()
+        sha = hashlib.sha256(self.layout_sha256.encode())
         columns = [self.frame[name].tolist() for name in ("clip", "video", *self.sensor_names)]
         # Cameras share their sensor files: each file is looked up once.
         paths = set().union(*columns[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.data.clips import Defect
+from mmact_oneshot.harness.data.clips import Defect
 
 
 @dataclass(frozen=True)

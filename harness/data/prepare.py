@@ -23,13 +23,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.config.specs import StoreSpec
-from harness.data.clips import IDENTITY, ClipTable
-from harness.data.layouts import LAYOUTS
-from harness.data.sensors.reader import read_performance, to_grid
-from harness.data.store import INDEX, MANIFEST, SHARDS, Store, expected_bytes, identity, open_store, store_folder
-from harness.data.video.reader import read_clip
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.specs import StoreSpec
+from mmact_oneshot.harness.data.clips import IDENTITY, ClipTable
+from mmact_oneshot.harness.data.layouts import layout_of
+from mmact_oneshot.harness.data.sensors.reader import read_performance, to_grid
+from mmact_oneshot.harness.data.store import (
+    INDEX,
+    MANIFEST,
+    SHARDS,
+    Store,
+    expected_bytes,
+    identity,
+    open_store,
+    store_folder,
+)
+from mmact_oneshot.harness.data.video.reader import read_clip
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PERFORMANCES_PER_SHARD = 16
 Progress = Callable[[int, int], None]  # shards done, shards in all
@@ -122,7 +131,7 @@ def _write_shards(
 
 def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path, number: int) -> None:
     """Decode some clips and their sensors into one shard (frames, raw rows, and last the index, atomically)."""
-    layout = LAYOUTS[table.layout]
+    layout = layout_of(table)
     frame = table.frame
     problems: list[Problem] = []
     frames: dict[str, list[int]] = {name: [] for name in ("count", "height", "width", "total", "start", "first")}

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.data.clips import ClipTable, SensorSpec
-from harness.data.layouts import Layout
-from harness.data.sensors.reader import PerformanceSensors, read_performance
-from harness.data.sensors.recording import SensorRecording
-from harness.data.video.reader import Frames, probe, read_clip
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.data.clips import ClipTable, SensorSpec
+from mmact_oneshot.harness.data.layouts import Layout
+from mmact_oneshot.harness.data.sensors.reader import PerformanceSensors, read_performance
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.video.reader import Frames, probe, read_clip
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 _INK, _PALE, _AXES = "#222222", "#888888", ("#c0392b", "#2471a3", "#7f8c2d")  # text; missing; x, y, z
 _BLOCK_INCHES, _TRACE_INCHES, _MARGIN_INCHES, _COLUMNS = 6.4, 0.5, 1.05, 2

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.config.specs import StoreSpec
-from harness.data.clips import IDENTITY, ClipTable
-from harness.runtime.digests import digest
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.specs import StoreSpec
+from mmact_oneshot.harness.data.clips import IDENTITY, ClipTable
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SCHEMA = 2  # raised whenever the same recordings would give other content
 MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"

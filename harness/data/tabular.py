@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from harness.data.clips import IDENTITY, ClipTable, Defect
-from harness.data.defects import RULES, defect
-from harness.data.layouts.base import Layout
-from harness.data.sensors.reader import read_performance
-from harness.data.video.reader import check
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.clips import IDENTITY, ClipTable, Defect
+from mmact_oneshot.harness.data.defects import RULES, defect
+from mmact_oneshot.harness.data.layouts import layout_of
+from mmact_oneshot.harness.data.sensors.reader import read_performance
+from mmact_oneshot.harness.data.video.reader import check
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 CHUNK = 8  # performances that a worker opens at a time
 DEFECT_COLUMNS = ["kind", "path", "row", "detail", "rule", "remedy"]
@@ -46,7 +46,6 @@ class VerifyReport:
 
 def verify(
     table: ClipTable,
-    layout: Layout,
     *,
     expected: pd.DataFrame | None,
     known_classes: set[str] | frozenset[str] | None,
@@ -58,7 +57,6 @@ def verify(
 
     Args:
         table: the clip table; its defects are included.
-        layout: the layout that it was read in.
         expected: the clips that should be there, with the identity columns, such as a split's published list.
         known_classes: the classes of the split; others are counted.
         deep: open every sensor file and every video too.
@@ -70,7 +68,7 @@ def verify(
     """
     defects = [*table.defects, *_against(table, expected, known_classes)]
     if deep:
-        defects += _open_all(table, layout, workers, progress)
+        defects += _open_all(table, workers, progress)
     listed = pd.DataFrame([asdict(each) for each in defects], columns=DEFECT_COLUMNS)
     listed["row"] = listed["row"].astype("Int64")
     listed = listed.sort_values(["kind", "path", "row", "detail"], ignore_index=True)
@@ -103,7 +101,7 @@ def _against(
     return defects
 
 
-def _open_all(table: ClipTable, layout: Layout, workers: int, progress: Callable[[int, int], None]) -> Iterator[Defect]:
+def _open_all(table: ClipTable, workers: int, progress: Callable[[int, int], None]) -> Iterator[Defect]:
     """The defects of every sensor file and video."""
     rows = table.frame[["performance", "video", *table.sensor_names]]
     performances = [group.to_dict("records") for _, group in rows.groupby("performance", sort=True)]
@@ -112,12 +110,12 @@ def _open_all(table: ClipTable, layout: Layout, workers: int, progress: Callable
     done = 0
     if workers <= 1:
         for chunk in chunks:
-            yield from _open_chunk(bare, layout, chunk)
+            yield from _open_chunk(bare, chunk)
             progress(done := done + len(chunk), len(performances))
         return
     context = multiprocessing.get_context("spawn")  # decoders have threads, which do not survive a fork
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = {pool.submit(_open_chunk, bare, layout, chunk): len(chunk) for chunk in chunks}
+        waiting = {pool.submit(_open_chunk, bare, chunk): len(chunk) for chunk in chunks}
         try:
             for future in as_completed(waiting):
                 yield from future.result()
@@ -132,9 +130,9 @@ def _open_all(table: ClipTable, layout: Layout, workers: int, progress: Callable
             pool.shutdown(cancel_futures=True)
 
 
-def _open_chunk(table: ClipTable, layout: Layout, performances: Sequence[Sequence[dict[Any, Any]]]) -> list[Defect]:
+def _open_chunk(table: ClipTable, performances: Sequence[Sequence[dict[Any, Any]]]) -> list[Defect]:
     """The defects of the recordings of some performances, each given as the rows of its clips."""
-    defects: list[Defect] = []
+    layout, defects = layout_of(table), list[Defect]()
     for clips in performances:
         for clip in clips:
             try:

@@ -8,15 +8,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Encoder, TransformerSpec
-from harness.config.settings import Settings
-from harness.encoders.backbone import on_meta
-from harness.encoders.sensors import SensorEncoder
-from harness.encoders.transformers import sensor_transformer, video_transformer
-from harness.encoders.video import VideoEncoder
-from harness.runtime.seeding import seeded
+from mmact_oneshot.harness.api import Clips, ClipShape, Encoder, TransformerSpec
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.backbone import on_meta
+from mmact_oneshot.harness.encoders.plugin import is_plugin, plugin_encoder
+from mmact_oneshot.harness.encoders.sensors import SensorEncoder
+from mmact_oneshot.harness.encoders.transformers import sensor_transformer, video_transformer
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.plugins.kinds import ENCODER
+from mmact_oneshot.harness.plugins.registry import names
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.runtime.seeding import seeded
 
-LAST_STAGE = "stage:-1"
+LAST_STAGE, SENSORS = "stage:-1", "resnet1d"
 
 
 def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], seed: int) -> Encoder:
@@ -29,8 +34,9 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
         encoder = _encoder(modality, settings, sensors)
     known = tuple(name for name in ("map", "sequence", LAST_STAGE) if name in encoder.widths)
     shapes = output_shapes(encoder, settings, sensors, known)
-    _, time, height, width = shapes["map"]
-    encoder.grid, encoder.steps = (time, height, width), shapes["sequence"][0]
+    time, height, width = shapes["map"][1:] if "map" in shapes else (0, 0, 0)
+    encoder.grid = (time, height, width)
+    encoder.steps = shapes["sequence"][0] if "sequence" in shapes else 0
     encoder.stage_steps = shapes[LAST_STAGE][1] if LAST_STAGE in shapes else 0
     return encoder
 
@@ -38,13 +44,24 @@ def build_encoder(modality: str, settings: Settings, sensors: tuple[str, ...], s
 def _encoder(modality: str, settings: Settings, sensors: tuple[str, ...]) -> Encoder:
     clip = settings.input
     if settings.encoder == "transformer":
-        spec = transformer_spec(settings)
+        transformer = transformer_spec(settings)
         if modality == "video":
-            return video_transformer(spec, clip.frames, clip.size, settings.video_encoder)
-        return sensor_transformer(spec, sensors, clip.sensor_length, settings.sensor_encoder.segments)
-    if modality == "video":
-        return VideoEncoder(settings.video_encoder, clip.frames, clip.size)
-    return SensorEncoder(sensors, **settings.sensor_encoder.model_dump())
+            return video_transformer(transformer, clip.frames, clip.size, settings.video_encoder)
+        return sensor_transformer(transformer, sensors, clip.sensor_length, settings.sensor_encoder.segments)
+    spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
+    if is_plugin(spec.name):
+        return plugin_encoder(spec.name, modality, clip_shape(settings), sensors, spec.arguments)
+    if isinstance(spec, VideoEncoderSpec):
+        return VideoEncoder(spec, clip.frames, clip.size)
+    if spec.name != SENSORS:
+        known = [SENSORS, *names(ENCODER)]
+        raise HarnessError(f"no encoder of sensors {spec.name!r}.", remedy=nearest(spec.name, known))
+    return SensorEncoder(sensors, spec.width, spec.blocks, spec.segments)
+
+
+def clip_shape(settings: Settings) -> ClipShape:
+    """What every clip is brought to, as methods and encoders get it."""
+    return ClipShape(settings.input.frames, settings.input.size, settings.input.sensor_length)
 
 
 @torch.no_grad()

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.encoders.backbone import Backbone, Reading, on_meta
-from harness.encoders.norm import residual_norms
-from harness.encoders.torchvision_stub import declare_missing_operators
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.encoders.backbone import Backbone, Reading, on_meta
+from mmact_oneshot.harness.encoders.norm import residual_norms
+from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def timm_network(name: str, arguments: dict[str, Any]) -> Any:

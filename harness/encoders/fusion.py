@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, Setup
+from mmact_oneshot.harness.api import Features, Setup
 
 
 class Fusion(nn.Module):

@@ -8,17 +8,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from harness.api import Encoder
-from harness.encoders.multimodal import MultimodalEncoder, by_modality
-from harness.encoders.sensor_transformer import SensorTransformer
-from harness.encoders.sizes import Size
-from harness.encoders.space_time_vit import SpaceTimeViT
-from harness.encoders.state_differences import differences
-from harness.encoders.tokens import Layout
-from harness.encoders.video import VideoEncoder
-from harness.encoders.videomae_names import videomae_names
-from harness.encoders.weights import read_weights
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.api import Encoder
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder, by_modality
+from mmact_oneshot.harness.encoders.sensor_transformer import SensorTransformer
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.space_time_vit import SpaceTimeViT
+from mmact_oneshot.harness.encoders.state_differences import differences
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.encoders.videomae_names import videomae_names
+from mmact_oneshot.harness.encoders.weights import read_weights
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")  # of the released Mu-MAE, as MMAct's layouts call them
 SENSOR_SAMPLES = 8  # of a token there: 128 in 16 tokens
@@ -29,7 +29,7 @@ def start_from(encoder: Encoder, states: Mapping[str, Mapping[str, Tensor]], whe
     """Give a transformer the state of its modality: all of it or an error, never a part.
 
     Args:
-        states: modality -> state, as :meth:`harness.api.Pretraining.states` gives them.
+        states: modality -> state, as :meth:`mmact_oneshot.harness.api.Pretraining.states` gives them.
         where: the file that they come from, to be named in errors.
 
     Returns:

@@ -1,7 +1,7 @@
 """One transformer over the tokens of all modalities: Mu-MAE's encoder in pre-training, then its prior information.
 
 Names of the parameters are VideoMAE's, so that the encoder of a video-only autoencoder is also one of
-``harness.encoders.space_time_vit``, and its published weights fit here.
+``mmact_oneshot.harness.encoders.space_time_vit``, and its published weights fit here.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips
-from harness.encoders.sizes import Size
-from harness.encoders.space_time_vit import LayerNorm, sinusoids
-from harness.encoders.tokens import Layout, Split, chosen
-from harness.encoders.torchvision_stub import declare_missing_operators
-from harness.encoders.video import PIXELS
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.space_time_vit import LayerNorm, sinusoids
+from mmact_oneshot.harness.encoders.tokens import Layout, Split, chosen
+from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
+from mmact_oneshot.harness.encoders.video import PIXELS
 
 EMBEDDINGS = {"video": "patch_embed.", "sensors": "sensor_embed."}  # modality -> weights of it alone
 
@@ -161,7 +161,7 @@ def initialise(module: nn.Module) -> None:
 
 
 def by_modality(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """The state of a :class:`MultimodalEncoder` as :meth:`harness.api.Pretraining.states` gives it: for "video" and
+    """The state of a :class:`MultimodalEncoder` as ``Pretraining.states`` gives it: for "video" and
     "sensors", as far as it embeds them, their own embeddings and all that they share."""
     shared = {name: value for name, value in state.items() if not name.startswith(tuple(EMBEDDINGS.values()))}
     parts = {

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from harness.api import Film
+from mmact_oneshot.harness.api import Film
 
 LAYERS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
 SHORTCUTS = {"downsample", "shortcut"}  # what timm, torchvision, 3D-ResNets and this package call the other branch

@@ -7,9 +7,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.encoders.backbone import Backbone, Reading
-from harness.encoders.norm import residual_norms
-from harness.encoders.torchvision_stub import declare_missing_operators
+from mmact_oneshot.harness.encoders.backbone import Backbone, Reading
+from mmact_oneshot.harness.encoders.norm import residual_norms
+from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
 
 BLOCKS = {
     "r3d_10": (1, 1, 1, 1),

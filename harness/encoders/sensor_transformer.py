@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips
-from harness.encoders.multimodal import MultimodalEncoder
-from harness.encoders.norm import residual_norms
-from harness.encoders.pooling import MAP_POSITIONS, pool_map, segment_mean
-from harness.encoders.sizes import Size
-from harness.encoders.space_time_vit import in_groups
-from harness.encoders.staged import StagedEncoder, widths
-from harness.encoders.tokens import Layout
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder
+from mmact_oneshot.harness.encoders.norm import residual_norms
+from mmact_oneshot.harness.encoders.pooling import MAP_POSITIONS, pool_map, segment_mean
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.space_time_vit import in_groups
+from mmact_oneshot.harness.encoders.staged import StagedEncoder, widths
+from mmact_oneshot.harness.encoders.tokens import Layout
 
 
 class SensorTransformer(StagedEncoder):

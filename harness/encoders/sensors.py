@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips
-from harness.encoders.norm import residual_norms
-from harness.encoders.pooling import MAP_POSITIONS, pool_map, segment_mean
-from harness.encoders.staged import StagedEncoder, widths
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.norm import residual_norms
+from mmact_oneshot.harness.encoders.pooling import MAP_POSITIONS, pool_map, segment_mean
+from mmact_oneshot.harness.encoders.staged import StagedEncoder, widths
 
 
 class ResidualBlock(nn.Module):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.config.sizes import SIZES, Size
+from mmact_oneshot.harness.config.sizes import SIZES, Size
 
 __all__ = ["SIZES", "Size"]

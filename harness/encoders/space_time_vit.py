@@ -10,11 +10,11 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from harness.encoders.backbone import Backbone, Reading
-from harness.encoders.norm import residual_norms
-from harness.encoders.torchvision_stub import declare_missing_operators
-from harness.encoders.videomae_names import videomae_names
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.encoders.backbone import Backbone, Reading
+from mmact_oneshot.harness.encoders.norm import residual_norms
+from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
+from mmact_oneshot.harness.encoders.videomae_names import videomae_names
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 GROUPS = 4
 LayerNorm = partial(nn.LayerNorm, eps=1e-6)  # as both papers' code has it

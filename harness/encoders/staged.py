@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from harness.api import Clips, Encoder, Film
-from harness.encoders.norm import channels, modulated
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.api import Clips, Encoder, Film
+from mmact_oneshot.harness.encoders.norm import channels, modulated
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 class Widths(dict[str, int]):

@@ -13,8 +13,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from harness.api import Clips, Setup
-from harness.encoders.video import PIXELS
+from mmact_oneshot.harness.api import Clips, Setup
+from mmact_oneshot.harness.encoders.video import PIXELS
 
 LEAST = 1e-6  # added to deviations, as in the release
 STILL = 0.02  # likewise, where the background is subtracted: about what noise leaves there

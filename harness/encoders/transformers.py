@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.api import TransformerSpec
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.multimodal import initialise
-from harness.encoders.sensor_transformer import SensorTransformer
-from harness.encoders.sizes import SIZES, Size
-from harness.encoders.tokens import Layout
-from harness.encoders.video import PIXELS, VideoEncoder
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.api import TransformerSpec
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.multimodal import initialise
+from mmact_oneshot.harness.encoders.sensor_transformer import SensorTransformer
+from mmact_oneshot.harness.encoders.sizes import SIZES, Size
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.harness.encoders.video import PIXELS, VideoEncoder
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 BACKGROUNDS = ("keep", "subtract")
 

@@ -9,17 +9,25 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.backbone import Backbone, Reading, on_meta
-from harness.encoders.frames import FrameNetwork, FrameResNet, is_resnet, timm_network
-from harness.encoders.norm import hold_batch_norm, use_group_norm
-from harness.encoders.pooling import dynamics, moving, pool_map, pool_stage, segment_mean, still_and_moving, two_sided
-from harness.encoders.resnet3d import NAMES, VolumeNetwork
-from harness.encoders.space_time_vit import SpaceTimeViT
-from harness.encoders.staged import StagedEncoder, widths
-from harness.encoders.weights import load_weights
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.backbone import Backbone, Reading, on_meta
+from mmact_oneshot.harness.encoders.frames import FrameNetwork, FrameResNet, is_resnet, timm_network
+from mmact_oneshot.harness.encoders.norm import hold_batch_norm, use_group_norm
+from mmact_oneshot.harness.encoders.pooling import (
+    dynamics,
+    moving,
+    pool_map,
+    pool_stage,
+    segment_mean,
+    still_and_moving,
+    two_sided,
+)
+from mmact_oneshot.harness.encoders.resnet3d import NAMES, VolumeNetwork
+from mmact_oneshot.harness.encoders.space_time_vit import SpaceTimeViT
+from mmact_oneshot.harness.encoders.staged import StagedEncoder, widths
+from mmact_oneshot.harness.encoders.weights import load_weights
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 Made = TypeVar("Made")
 
@@ -34,7 +42,7 @@ PIXELS = {  # mean and standard deviation of red, green and blue in 0..1
 class VideoEncoder(StagedEncoder):
     """Normalises pixels, runs a network and pools what it says.
 
-    Outputs (:class:`harness.api.Encoder`), for a network that leaves t steps of its own:
+    Outputs (:class:`mmact_oneshot.harness.api.Encoder`), for a network that leaves t steps of its own:
 
     * ``"sequence"`` (B, t, D);
     * ``"vector"`` (B, D'): means of ``segments`` parts of the sequence, or its dynamics. With plain means of a single
@@ -43,10 +51,10 @@ class VideoEncoder(StagedEncoder):
     * ``"stage:k"``, places averaged to a side of at most ``stage_side``; :meth:`tail` gives the vector of it.
 
     With ``pooling = "dynamics"`` sequence and map are also minus their means over time, before any other pooling, and
-    the map is rectified to both sides, which doubles its channels (:func:`harness.encoders.pooling.two_sided`).
+    the map is rectified to both sides, which doubles its channels (``pooling.two_sided``).
 
     With ``pooling = "both"`` each output has beside that what stays in the clip, at every step
-    (:func:`harness.encoders.pooling.still_and_moving`): the mean over the steps or, with ``background = "apart"``, what
+    (``pooling.still_and_moving``): the mean over the steps or, with ``background = "apart"``, what
     the network makes of the clip's mean frame, while it gets the other frames minus that one. Stages then have one step
     more, the first.
 

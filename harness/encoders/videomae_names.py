@@ -8,7 +8,7 @@ import re
 import torch
 from torch import Tensor
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 RULES = tuple(
     (re.compile(pattern), name)

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from harness.encoders.backbone import Backbone
-from harness.encoders.state_differences import differences
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.encoders.backbone import Backbone
+from mmact_oneshot.harness.encoders.state_differences import differences
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 ARCHIVES = (".pth", ".pt", ".bin")
 CONTAINERS = ("state_dict", "model", "module")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.api import FewShotMethod
-from harness.config.settings import Settings
-from harness.data.episodes.suites import HEADLINE, Suite
-from harness.evaluation.features import FeatureTable, embed_clips
-from harness.evaluation.scoring import Answers, answer_suite
-from harness.records import Ablation, EvaluationRecord
-from harness.runtime.device import Device
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.data.episodes.suites import HEADLINE, Suite
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips
+from mmact_oneshot.harness.evaluation.scoring import Answers, answer_suite
+from mmact_oneshot.harness.records import Ablation, EvaluationRecord
+from mmact_oneshot.harness.runtime.device import Device
 
 
 def wanted_ablations(

@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from harness.api import FewShotMethod
-from harness.data.episodes.suites import Suite
-from harness.data.task.clip_source import ClipSource
-from harness.data.task.task import Task
-from harness.evaluation.ablation import Ablations, wanted_ablations
-from harness.evaluation.features import FeatureTable
-from harness.evaluation.metrics import calibrate, evaluation_digest, measure
-from harness.evaluation.operations import count_operations
-from harness.evaluation.scoring import answer_suite
-from harness.records import EvaluationRecord, Operations, RecordFolder
-from harness.runtime.device import Device, peak_memory
-from harness.runtime.provenance import provenance
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.ablation import Ablations, wanted_ablations
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.evaluation.metrics import calibrate, evaluation_digest, measure
+from mmact_oneshot.harness.evaluation.operations import count_operations
+from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.records import EvaluationRecord, Operations, RecordFolder
+from mmact_oneshot.harness.runtime.device import Device, peak_memory
+from mmact_oneshot.harness.runtime.provenance import provenance
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from harness.config.protocols import protocol_of
-from harness.config.studies import modality_label
-from harness.data.episodes.sampling import Draws
-from harness.data.episodes.suites import Suite, build_suite, suite_spec
-from harness.data.splits import clip_list, load_split
-from harness.evaluation.metrics import measure
-from harness.evaluation.predictions_file import Predictions
-from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
-from harness.runtime.digests import digest
-from harness.runtime.errors import HarnessError, nearest
-from harness.runtime.provenance import provenance
+from mmact_oneshot.harness.config.protocols import protocol_of
+from mmact_oneshot.harness.config.studies import modality_label
+from mmact_oneshot.harness.data.episodes.sampling import Draws
+from mmact_oneshot.harness.data.episodes.suites import Suite, build_suite, suite_spec
+from mmact_oneshot.harness.data.splits import clip_list, load_split
+from mmact_oneshot.harness.evaluation.metrics import measure
+from mmact_oneshot.harness.evaluation.predictions_file import Predictions
+from mmact_oneshot.harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.runtime.provenance import provenance
 
 EXTERNAL = "external"
 ELSEWHERE = {"device": "elsewhere"}  # in place of hardware: what made the predictions is not known

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Clips, Features, FewShotMethod
-from harness.data.task.clip_source import ClipSource
-from harness.runtime.device import Device
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.runtime.device import Device
 
 IN_MEMORY = 2 << 30  # bytes of one leaf above which it is memory-mapped
 

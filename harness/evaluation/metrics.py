@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.episodes.sampling import Draws
-from harness.records import PARTS, Calibration
-from harness.runtime.digests import digest
+from mmact_oneshot.harness.data.episodes.sampling import Draws
+from mmact_oneshot.harness.records import PARTS, Calibration
+from mmact_oneshot.harness.runtime.digests import digest
 
 
 def evaluation_digest(data: str, split: str, suite: str) -> str:

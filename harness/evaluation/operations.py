@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.api import Features, FewShotMethod
-from harness.data.episodes.suites import Suite
-from harness.data.task.clip_source import ClipSource
-from harness.evaluation.features import FeatureTable
-from harness.records import Operations
-from harness.runtime.device import Device
+from mmact_oneshot.harness.api import Features, FewShotMethod
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.records import Operations
+from mmact_oneshot.harness.runtime.device import Device
 
 
 def count_operations(

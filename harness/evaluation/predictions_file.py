@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.records import Episodes, SuiteRecord
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.records import Episodes, SuiteRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 MISSING = -1  # as in the harness's own predictions: the whole episode is not scored
 POSITION, CLASS = "predicted", "predicted_class"

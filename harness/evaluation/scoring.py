@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from harness.api import FewShotMethod
-from harness.data.episodes.suites import Suite
-from harness.evaluation.features import FeatureTable
-from harness.runtime.device import Device
-from harness.runtime.errors import DivergedError, HarnessError
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
 
 EPISODES_AT_ONCE = 512
 GATHERED_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}  # bytes of features: what caches bear, what memory bears

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.data.episodes.suites import Suite
-from harness.data.task.task import Task
-from harness.evaluation.metrics import evaluation_digest
-from harness.records import Episodes, RecordFolder, SuiteRecord
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.metrics import evaluation_digest
+from mmact_oneshot.harness.records import Episodes, RecordFolder, SuiteRecord
 
 
 def record_suite(task: Task, suite_name: str, records: RecordFolder) -> None:

@@ -1,10 +1,10 @@
 """Records: what was trained, how, and what it scored. The only thing that reports are made from."""
 
-from harness.records.episodes import Episodes
-from harness.records.folder import RecordFolder
-from harness.records.parts import PARTS, Ablation, Calibration, Operations, Trial
-from harness.records.reading import read_record
-from harness.records.schema import (
+from mmact_oneshot.harness.records.episodes import Episodes
+from mmact_oneshot.harness.records.folder import RecordFolder
+from mmact_oneshot.harness.records.parts import PARTS, Ablation, Calibration, Operations, Trial
+from mmact_oneshot.harness.records.reading import read_record
+from mmact_oneshot.harness.records.schema import (
     SCHEMA,
     EvaluationRecord,
     PretrainingRecord,

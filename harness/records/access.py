@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 class _TestAccess(BaseModel):

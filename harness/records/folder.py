@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from harness.records.access import AccessLog
-from harness.records.episodes import Episodes
-from harness.records.reading import AGAIN, read_record
-from harness.records.schema import AnyRecord, EvaluationRecord, Record, SuiteRecord
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.records.access import AccessLog
+from mmact_oneshot.harness.records.episodes import Episodes
+from mmact_oneshot.harness.records.reading import AGAIN, read_record
+from mmact_oneshot.harness.records.schema import AnyRecord, EvaluationRecord, Record, SuiteRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 WRITTEN_ANEW = "Delete the record of the suite and start `oneshot run` again: it writes it anew."
 

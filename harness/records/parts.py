@@ -114,10 +114,10 @@ def _like(shape: type[Any]) -> GetPydanticSchema:
 
 
 Origin = Annotated[dict[str, Any], _like(_Origin)]
-"""The recordings and their split: :meth:`harness.data.task.task.Task.origin`."""
+"""The recordings and their split: :meth:`mmact_oneshot.harness.data.task.task.Task.origin`."""
 Provenance = Annotated[dict[str, Any], _like(_Provenance)]
-"""Code, versions and hardware: :func:`harness.runtime.provenance.provenance`."""
+"""Code, versions and hardware: :func:`mmact_oneshot.harness.runtime.provenance.provenance`."""
 EncoderNote = Annotated[dict[str, Any], _like(_EncoderNote)]
-"""What is known of a shared encoder: :func:`harness.training.warm_start.warm_started_encoder`."""
+"""What is known of a shared encoder: :func:`mmact_oneshot.harness.training.warm_start.warm_started_encoder`."""
 Volatile = Annotated[dict[str, Any], _like(_Volatile)]
 """What differs from one run to the next: times, dates, memory, resume counts."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.records.schema import SCHEMA, Record
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.records.schema import SCHEMA, Record
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 AGAIN = "Delete the record and start `oneshot run` again."
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
-from harness.records.parts import (
+from mmact_oneshot.harness.records.parts import (
     Ablation,
     Calibration,
     Count,

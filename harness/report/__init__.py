@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.report.results.load import load, records_folder
-from harness.report.results.report import Report, build
+from mmact_oneshot.harness.report.results.load import load, records_folder
+from mmact_oneshot.harness.report.results.metric import known_metrics
+from mmact_oneshot.harness.report.results.report import Report, build
 
 __all__ = ["Report", "read_report", "records_folder", "write_files", "write_overview", "write_report"]
 
@@ -14,13 +15,16 @@ FIGURES = "figures"
 HELD = ("rows.csv", "pairs.csv", "classes.csv", "report.tex", "references.bib")  # files that the page holds
 
 
-def read_report(folder: Path) -> Report:
+def read_report(folder: Path, metrics: Sequence[str] = ()) -> Report:
     """The results of a run's folder or its folder of records.
+
+    Args:
+        metrics: Python files with a metric each, beside ours and those of installed packages.
 
     Raises:
         HarnessError: no records, or a broken one; the file and the field are named.
     """
-    return build(load(folder))
+    return build(load(folder), known_metrics(metrics))
 
 
 def write_report(folder: Path) -> tuple[Report, list[Path]]:
@@ -37,31 +41,34 @@ def write_report(folder: Path) -> tuple[Report, list[Path]]:
     return report, write_files(report, records, records.parent)
 
 
-def write_files(report: Report, records: Path, out: Path, every_png: bool = False) -> list[Path]:
+def write_files(
+    report: Report, records: Path, out: Path, every_png: bool = False, figures: Sequence[str] = ()
+) -> list[Path]:
     """Write a report that was read before: byte for byte the same for the same records.
 
     Args:
         records: the folder of records, beside which pictures of pre-trainings lie.
         every_png: all figures as PNG, and not the matrix alone.
+        figures: Python files with a figure each, beside ours and those of installed packages.
     """
-    from harness.report.charts.files import figure_files
-    from harness.report.model.blocks import Chart
-    from harness.report.model.document import document, matrix_figure, subtitle, title, warnings
-    from harness.report.writers.bibtex import bibtex
-    from harness.report.writers.csv_files import csv_files
-    from harness.report.writers.html import html
-    from harness.report.writers.latex import latex
-    from harness.report.writers.markdown import markdown
+    from mmact_oneshot.harness.report.charts.files import figure_files
+    from mmact_oneshot.harness.report.model.blocks import Chart
+    from mmact_oneshot.harness.report.model.document import document, matrix_figure, subtitle, title, warnings
+    from mmact_oneshot.harness.report.writers.bibtex import bibtex
+    from mmact_oneshot.harness.report.writers.csv_files import csv_files
+    from mmact_oneshot.harness.report.writers.html import html
+    from mmact_oneshot.harness.report.writers.latex import latex
+    from mmact_oneshot.harness.report.writers.markdown import markdown
 
-    content = document(report, records)
+    content = document(report, records, figures)
     matrix = matrix_figure(report)
     files = {**csv_files(report), "report.tex": latex(report), "references.bib": bibtex(report)}
     files["report.md"] = markdown(content, f"{FIGURES}/matrix.svg" if matrix else "")
     files["report.html"] = html(content, {name: files[name] for name in HELD})
     written = _write(out, {name: text.encode() for name, text in files.items()})
     charts = {block.file: block.figure for block in content.blocks() if isinstance(block, Chart) and block.file}
-    figures = charts if matrix is None else {"matrix": matrix, **charts}
-    drawn = figure_files(figures, f"{title(report)} · {subtitle(report)}", tuple(warnings(report)), every_png)
+    all_figures = charts if matrix is None else {"matrix": matrix, **charts}
+    drawn = figure_files(all_figures, f"{title(report)} · {subtitle(report)}", tuple(warnings(report)), every_png)
     _write(out / FIGURES, drawn)
     for old in (out / FIGURES).iterdir():  # of a study or suite that is no more
         if old.name not in drawn and old.suffix in {".svg", ".png"}:
@@ -76,8 +83,8 @@ def write_overview(reports: Mapping[str, Report], folder: Path, out: Path) -> Pa
         reports: by the folder of each run, below ``folder``.
         folder: where the record of the simulation of intervals may lie.
     """
-    from harness.report.model.overview import COVERAGE, overview, read_coverage
-    from harness.report.writers.markdown import overview_markdown
+    from mmact_oneshot.harness.report.model.overview import COVERAGE, overview, read_coverage
+    from mmact_oneshot.harness.report.writers.markdown import overview_markdown
 
     text = overview_markdown(overview(reports, read_coverage(folder / COVERAGE)))
     (written,) = _write(out, {"README.md": text.encode()})

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.report.statistics import Interval
+from mmact_oneshot.harness.report.statistics import Interval
 
 MISSING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 

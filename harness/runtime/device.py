@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True)

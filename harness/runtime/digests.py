@@ -7,7 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def digest(content: object) -> str:

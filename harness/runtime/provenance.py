@@ -9,8 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness import __version__
-
 PACKAGES = ("torch", "timm", "kornia", "numpy", "pandas", "scipy", "decord", "eva-decord", "av", "safetensors")
 
 
@@ -45,7 +43,7 @@ def code_commit() -> dict[str, Any]:
 def provenance(hardware: dict[str, object]) -> dict[str, Any]:
     """The ``provenance`` part of a training record."""
     return {
-        "version": __version__,
+        "version": version("mmact-oneshot"),
         **code_commit(),
         "python": platform.python_version(),
         "system": platform.system(),

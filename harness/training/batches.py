@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Features, Targets
-from harness.data.episodes.sampling import EpisodeSampler
+from mmact_oneshot.harness.api import Features, Targets
+from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
 
 
 @dataclass(frozen=True)

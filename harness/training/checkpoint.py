@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from harness.encoders.state_differences import differences
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.encoders.state_differences import differences
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def save_weights(path: Path, state: dict[str, Tensor], notes: dict[str, Any]) -> None:

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.config.protocols import Protocol
-from harness.config.settings import Settings
-from harness.config.studies import Row
-from harness.data.task.task import Task
-from harness.runtime.digests import file_sha256
+from mmact_oneshot.harness.config.protocols import Protocol
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import Row
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.plugin import is_plugin
+from mmact_oneshot.harness.plugins.kinds import ENCODER
+from mmact_oneshot.harness.plugins.registry import load, plugin_label, source
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.digests import file_sha256
 
 CODE = 4  # raised whenever the same settings would train, or score, something else
 OWN_ENCODERS = "the method's own"
@@ -49,8 +53,15 @@ def encoder_conditions(settings: Settings, modality: str) -> Conditions:
         return {"transformer": settings.transformer.model_dump()} | pooled.model_dump(
             include={"pooling", "segments", "stage_side"}
         )
+    spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
+    if is_plugin(spec.name):
+        return {
+            "name": plugin_label(spec.name),
+            "source": source(ENCODER, spec.name),
+            "arguments": check_settings(load(ENCODER, spec.name), spec.arguments, spec.name),
+        }
     if modality == "sensors":
-        return settings.sensor_encoder.model_dump()
+        return settings.sensor_encoder.model_dump(exclude={"name", "arguments"})
     return settings.video_encoder.model_dump() | {"weights": weights_of(settings, modality).get("sha256", "")}
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.api import FewShotMethod
-from harness.config.budgets import Budget
-from harness.config.protocols import Protocol
-from harness.data.task.task import Task
-from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
-from harness.evaluation.metrics import measure
-from harness.evaluation.scoring import answer_suite
-from harness.runtime.device import Device
-from harness.training.loop import Source, Trained, TrainingEpisodes, train
-from harness.training.workspace import TrainingContext
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.config.protocols import Protocol
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips, encode_clips
+from mmact_oneshot.harness.evaluation.metrics import measure
+from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.training.loop import Source, Trained, TrainingEpisodes, train
+from mmact_oneshot.harness.training.workspace import TrainingContext
 
 
 def train_on_task(

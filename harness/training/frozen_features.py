@@ -8,12 +8,12 @@ from functools import reduce
 
 from torch import nn
 
-from harness.api import FewShotMethod, encode_modality
-from harness.encoders.build import state_digest
-from harness.evaluation.features import FeatureTable, encode_clips
-from harness.training.job import TrainingJob
-from harness.training.warm_start import EncoderKey, warm_started_encoder
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import FewShotMethod, encode_modality
+from mmact_oneshot.harness.encoders.build import state_digest
+from mmact_oneshot.harness.evaluation.features import FeatureTable, encode_clips
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.warm_start import EncoderKey, warm_started_encoder
+from mmact_oneshot.harness.training.workspace import Workspace
 
 SEARCH_SEED = 0
 """Learning rates are searched with it, whatever the seeds of a run, so that more seeds change nothing."""
@@ -37,7 +37,7 @@ class FrozenFeatures:
         """What a job's method with frozen encoders encodes of all usable clips of a role.
 
         Args:
-            without: as for :class:`harness.data.task.clip_source.ClipSource`.
+            without: as for :class:`mmact_oneshot.harness.data.task.clip_source.ClipSource`.
         """
         tables = [
             self._of_encoder(

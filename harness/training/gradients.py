@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import torch
 
-from harness.api import Clips, Features, FewShotMethod, LossTerms
-from harness.runtime.device import Device
-from harness.runtime.seeding import seeded
-from harness.training.batches import EpisodeBatch
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, LossTerms
+from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.batches import EpisodeBatch
 
 
 def backward(

@@ -10,19 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.api import ClipShape, FewShotMethod, NotApplicable, Pretraining, Setup
-from harness.config.budgets import PretrainingBudget
-from harness.config.plugins.registry import check_settings, load_method, method_label, method_names, method_source
-from harness.config.protocols import Protocol
-from harness.config.settings import Settings
-from harness.config.studies import OWN, PROLONGED, SCRATCH, Row
-from harness.data.task.task import Task
-from harness.encoders.build import transformer_spec
-from harness.encoders.initial_states import read_states
-from harness.encoders.weights import ARCHIVES
-from harness.runtime.digests import digest, file_sha256
-from harness.runtime.errors import HarnessError, nearest
-from harness.training.conditions import Conditions, clip_conditions
+from mmact_oneshot.harness.api import FewShotMethod, NotApplicable, Pretraining, Setup
+from mmact_oneshot.harness.config.budgets import PretrainingBudget
+from mmact_oneshot.harness.config.protocols import Protocol
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import OWN, PROLONGED, SCRATCH, Row
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import clip_shape, transformer_spec
+from mmact_oneshot.harness.encoders.initial_states import read_states
+from mmact_oneshot.harness.encoders.weights import ARCHIVES
+from mmact_oneshot.harness.plugins.methods import load_method, method_names, method_source
+from mmact_oneshot.harness.plugins.registry import plugin_label
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.digests import digest, file_sha256
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.training.conditions import Conditions, clip_conditions
 
 WEIGHTS = (".safetensors", *ARCHIVES)
 
@@ -124,7 +126,7 @@ def initialisation_of(
 
     Args:
         settings: of the row.
-        common: see :func:`harness.training.conditions.common_conditions`.
+        common: see :func:`mmact_oneshot.harness.training.conditions.common_conditions`.
         method_settings: of the row's method; they shape the pre-training where it is the method's own.
 
     Raises:
@@ -173,7 +175,7 @@ def _pretrained(
             network = method.pretraining(setup, **own)
     except NotApplicable as reason:
         raise HarnessError(
-            f"{method_label(name)} cannot be pre-trained: {reason}.",
+            f"{plugin_label(name)} cannot be pre-trained: {reason}.",
             where=where,
             remedy="Change the settings that it names; those of `transformer` hold for all rows.",
         ) from reason
@@ -181,21 +183,21 @@ def _pretrained(
         if row.initialisation == OWN:
             return Scratch()
         raise HarnessError(
-            f"{method_label(name)} has no pre-training with these settings.",
+            f"{plugin_label(name)} has no pre-training with these settings.",
             where=where,
             remedy=f'Set initialisation = "{SCRATCH}".',
         )
     conditions = {
         **{part: value for part, value in common.items() if part != "validation_suite"},
         "classes": protocol.classes,
-        "method": method_label(name),
+        "method": plugin_label(name),
         "source": method_source(name),
         "network": network.describe(),
         **clip_conditions(settings),
         "budget": settings.pretraining.model_dump(exclude={"seed", "picture", "checkpoints", "probes"}),
     }
     return Pretrained(
-        method_label(name), network.modalities, conditions, method, own, setup, network, protocol.classes, settings
+        plugin_label(name), network.modalities, conditions, method, own, setup, network, protocol.classes, settings
     )
 
 
@@ -207,7 +209,3 @@ def released_states(path: Path, sensors: tuple[str, ...]) -> dict[str, dict[str,
 @cache
 def _read(path: Path, sensors: tuple[str, ...], _modified: int) -> dict[str, dict[str, Tensor]]:
     return read_states(path, sensors)
-
-
-def clip_shape(settings: Settings) -> ClipShape:
-    return ClipShape(settings.input.frames, settings.input.size, settings.input.sensor_length)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.api import Encoder, FewShotMethod, Setup
-from harness.config.budgets import Budget
-from harness.config.protocols import Protocol
-from harness.config.settings import Settings
-from harness.config.studies import Row
-from harness.data.task.task import Task
-from harness.encoders.build import build_encoder, transformer_spec
-from harness.runtime.digests import digest
-from harness.training.conditions import Conditions
-from harness.training.initialisation import Initialisation, Scratch, clip_shape
-from harness.training.warm_start import EncoderKey
+from mmact_oneshot.harness.api import Encoder, FewShotMethod, Setup
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.config.protocols import Protocol
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import Row
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import build_encoder, clip_shape, transformer_spec
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.training.conditions import Conditions
+from mmact_oneshot.harness.training.initialisation import Initialisation, Scratch
+from mmact_oneshot.harness.training.warm_start import EncoderKey
 
 
 @dataclass(frozen=True)

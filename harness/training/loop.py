@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import FewShotMethod
-from harness.config.budgets import Budget
-from harness.data.episodes.sampling import EpisodeSampler
-from harness.data.task.clip_source import ClipSource, LoadedClips
-from harness.evaluation.features import FeatureTable
-from harness.runtime.errors import DivergedError
-from harness.runtime.seeding import seeded
-from harness.training.batches import EpisodeBatch, episode_batch
-from harness.training.checkpoint import load_state, save_state
-from harness.training.gradients import backward, backward_through_head
-from harness.training.optimiser import build_optimiser
-from harness.training.prefetch import ahead
-from harness.training.workspace import TrainingContext
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
+from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.runtime.errors import DivergedError
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.batches import EpisodeBatch, episode_batch
+from mmact_oneshot.harness.training.checkpoint import load_state, save_state
+from mmact_oneshot.harness.training.gradients import backward, backward_through_head
+from mmact_oneshot.harness.training.optimiser import build_optimiser
+from mmact_oneshot.harness.training.prefetch import ahead
+from mmact_oneshot.harness.training.workspace import TrainingContext
 
 Source = ClipSource | FeatureTable
 

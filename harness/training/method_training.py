@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 
-from harness.api import Encoder, FewShotMethod, NotApplicable
-from harness.config.budgets import Budget
-from harness.data.task.clip_source import ClipSource
-from harness.evaluation.features import FeatureTable, encode_clips
-from harness.runtime.seeding import seeded
-from harness.training.episodic import train_on_task
-from harness.training.frozen_features import FrozenFeatures
-from harness.training.initialisation import pretrains, require_modality
-from harness.training.job import TrainingJob, setup_of
-from harness.training.loop import Source, Trained
-from harness.training.pretraining import pretrained_states
-from harness.training.warm_start import warm_started_encoder
-from harness.training.workspace import Workspace, training_context
+from mmact_oneshot.harness.api import Encoder, FewShotMethod, NotApplicable
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.evaluation.features import FeatureTable, encode_clips
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.episodic import train_on_task
+from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
+from mmact_oneshot.harness.training.initialisation import pretrains, require_modality
+from mmact_oneshot.harness.training.job import TrainingJob, setup_of
+from mmact_oneshot.harness.training.loop import Source, Trained
+from mmact_oneshot.harness.training.pretraining import pretrained_states
+from mmact_oneshot.harness.training.warm_start import warm_started_encoder
+from mmact_oneshot.harness.training.workspace import Workspace, training_context
 
 Notes = dict[str, dict[str, Any]]
 
@@ -80,7 +80,7 @@ class MethodTraining:
         """Encoded clips of a role: shared with other jobs where the encoders are frozen.
 
         Args:
-            without: as for :class:`harness.data.task.clip_source.ClipSource`.
+            without: as for :class:`mmact_oneshot.harness.data.task.clip_source.ClipSource`.
         """
         if job.frozen and type(method).encode is FewShotMethod.encode:
             return self.features.of(job, method, role, without)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, Setup, Targets
 
 
 class PrototypeObjective(FewShotMethod):

@@ -11,8 +11,8 @@ from torch.nn import Module, Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from harness.config.budgets import Budget, PretrainingBudget
-from harness.runtime.device import Device
+from mmact_oneshot.harness.config.budgets import Budget, PretrainingBudget
+from mmact_oneshot.harness.runtime.device import Device
 
 
 def build_optimiser(

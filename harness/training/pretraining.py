@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 
 from torch import Tensor
 
-from harness.api import Pretraining
-from harness.encoders.build import state_digest
-from harness.records import PretrainingRecord
-from harness.runtime.device import forget_peak_memory, peak_memory
-from harness.runtime.digests import digest
-from harness.runtime.provenance import provenance
-from harness.runtime.seeding import seeded
-from harness.training.checkpoint import load_weights, save_weights
-from harness.training.initialisation import Initialisation, Pretrained, ReleasedWeights, released_states
-from harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, pretrain
-from harness.training.probe import Probe
-from harness.training.reconstruction import draw_reconstruction
-from harness.training.workspace import Workspace, training_context
+from mmact_oneshot.harness.api import Pretraining
+from mmact_oneshot.harness.encoders.build import state_digest
+from mmact_oneshot.harness.records import PretrainingRecord
+from mmact_oneshot.harness.runtime.device import forget_peak_memory, peak_memory
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.provenance import provenance
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
+from mmact_oneshot.harness.training.initialisation import Initialisation, Pretrained, ReleasedWeights, released_states
+from mmact_oneshot.harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, pretrain
+from mmact_oneshot.harness.training.probe import Probe
+from mmact_oneshot.harness.training.reconstruction import draw_reconstruction
+from mmact_oneshot.harness.training.workspace import Workspace, training_context
 
 States = Mapping[str, Mapping[str, Tensor]]
 NOTE = "Level and contrast of each masked piece are the true ones: only what is in it was predicted."

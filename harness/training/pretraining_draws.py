@@ -1,6 +1,6 @@
 """What chance decides in a pre-training: the clips of a step and their masks. Both depend on (seed, step) alone.
 
-As for episodes (:mod:`harness.data.episodes.stream`), only the raw words of numpy's Philox generator are used: they are
+As for episodes (``episodes.stream``), only the raw words of numpy's Philox generator are used: they are
 the same on every platform and in every version.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.data.episodes.stream import stream_key
+from mmact_oneshot.harness.data.episodes.stream import stream_key
 
 
 def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int) -> np.ndarray:

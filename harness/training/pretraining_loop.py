@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Pretraining
-from harness.config.budgets import PretrainingBudget
-from harness.data.task.clip_source import ClipSource, LoadedClips
-from harness.runtime.errors import DivergedError
-from harness.runtime.seeding import seeded
-from harness.training.checkpoint import load_state, save_state
-from harness.training.loop import validation_steps
-from harness.training.optimiser import build_pretraining_optimiser
-from harness.training.prefetch import ahead
-from harness.training.pretraining_draws import mask_draws, rows_of_step
-from harness.training.workspace import TrainingContext
+from mmact_oneshot.harness.api import Pretraining
+from mmact_oneshot.harness.config.budgets import PretrainingBudget
+from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.runtime.errors import DivergedError
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.checkpoint import load_state, save_state
+from mmact_oneshot.harness.training.loop import validation_steps
+from mmact_oneshot.harness.training.optimiser import build_pretraining_optimiser
+from mmact_oneshot.harness.training.prefetch import ahead
+from mmact_oneshot.harness.training.pretraining_draws import mask_draws, rows_of_step
+from mmact_oneshot.harness.training.workspace import TrainingContext
 
 ProbeFunction = Callable[[Pretraining], dict[str, float]]
 

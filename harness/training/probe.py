@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from harness.api import Pretraining, Setup
-from harness.encoders.build import build_encoder
-from harness.encoders.initial_states import start_from
-from harness.training.episodic import validation_accuracy
-from harness.training.initialisation import Pretrained
-from harness.training.objectives import PrototypeObjective
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import Pretraining, Setup
+from mmact_oneshot.harness.encoders.build import build_encoder
+from mmact_oneshot.harness.encoders.initial_states import start_from
+from mmact_oneshot.harness.training.episodic import validation_accuracy
+from mmact_oneshot.harness.training.initialisation import Pretrained
+from mmact_oneshot.harness.training.objectives import PrototypeObjective
+from mmact_oneshot.harness.training.workspace import Workspace
 
 States = Mapping[str, Mapping[str, Tensor]]
 

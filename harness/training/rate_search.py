@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.api import FewShotMethod
-from harness.records import SearchRecord, Trial
-from harness.runtime.digests import digest
-from harness.runtime.errors import DivergedError
-from harness.runtime.provenance import provenance
-from harness.training.checkpoint import load_weights, save_weights
-from harness.training.job import TrainingJob
-from harness.training.loop import Trained
-from harness.training.method_training import MethodTraining, TrainedPart
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.records import SearchRecord, Trial
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.errors import DivergedError
+from mmact_oneshot.harness.runtime.provenance import provenance
+from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.loop import Trained
+from mmact_oneshot.harness.training.method_training import MethodTraining, TrainedPart
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 def is_searched(workspace: Workspace, job: TrainingJob) -> bool:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Pretraining, Reconstruction
-from harness.data.task.clip_source import ClipSource
-from harness.runtime.device import Device
-from harness.training.pretraining_draws import mask_draws
+from mmact_oneshot.harness.api import Pretraining, Reconstruction
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.training.pretraining_draws import mask_draws
 
 _INK, _PALE, _SHADE, _AXES = "#222222", "#888888", "#e4e4e4", ("#c0392b", "#2471a3", "#7f8c2d")  # the last: x, y, z
 _MASKED = 0.78  # grey of masked pixels

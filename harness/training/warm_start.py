@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.api import Encoder, Setup
-from harness.config.protocols import Protocol
-from harness.config.settings import Settings
-from harness.encoders.build import build_encoder, state_digest
-from harness.encoders.initial_states import start_from
-from harness.runtime.digests import digest
-from harness.runtime.provenance import provenance
-from harness.training.checkpoint import load_weights, save_weights
-from harness.training.conditions import Conditions, clip_conditions, encoder_conditions, protocol_conditions
-from harness.training.episodic import train_on_task
-from harness.training.initialisation import Initialisation, ReleasedWeights, conditions_of
-from harness.training.objectives import OBJECTIVES
-from harness.training.pretraining import pretrained_states
-from harness.training.workspace import Workspace, training_context
+from mmact_oneshot.harness.api import Encoder, Setup
+from mmact_oneshot.harness.config.protocols import Protocol
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.encoders.build import build_encoder, state_digest
+from mmact_oneshot.harness.encoders.initial_states import start_from
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.provenance import provenance
+from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
+from mmact_oneshot.harness.training.conditions import (
+    Conditions,
+    clip_conditions,
+    encoder_conditions,
+    protocol_conditions,
+)
+from mmact_oneshot.harness.training.episodic import train_on_task
+from mmact_oneshot.harness.training.initialisation import Initialisation, ReleasedWeights, conditions_of
+from mmact_oneshot.harness.training.objectives import OBJECTIVES
+from mmact_oneshot.harness.training.pretraining import pretrained_states
+from mmact_oneshot.harness.training.workspace import Workspace, training_context
 
 ENCODERS_KEPT = 4
 """Encoders that are held to be copied: those of the seed in hand and of the search's."""
@@ -37,7 +42,7 @@ class EncoderKey:
     Attributes:
         settings: of the row.
         initialisation: of its transformer; scratch for networks of other kinds, which have no pre-training.
-        common: see :func:`harness.training.conditions.common_conditions`.
+        common: see :func:`mmact_oneshot.harness.training.conditions.common_conditions`.
     """
 
     modality: str

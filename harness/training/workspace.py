@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.api import Encoder
-from harness.config.settings import Settings
-from harness.data.task.clip_source import ClipSource
-from harness.data.task.task import Task
-from harness.records.folder import RecordFolder
-from harness.runtime.device import Device
-from harness.runtime.progress import Silent, Watcher
-from harness.training.conditions import Conditions, common_conditions
-from harness.training.tensorboard_log import scalar_log
+from mmact_oneshot.harness.api import Encoder
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.records.folder import RecordFolder
+from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.runtime.progress import Silent, Watcher
+from mmact_oneshot.harness.training.conditions import Conditions, common_conditions
+from mmact_oneshot.harness.training.tensorboard_log import scalar_log
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Workspace:
 
     @cached_property
     def encoders(self) -> dict[str, tuple[Encoder, dict[str, Any]]]:
-        """Encoders with their notes, by id, as :mod:`harness.training.warm_start` holds them to copy them."""
+        """Encoders with their notes, by id, as ``training.warm_start`` holds them to copy them."""
         return {}
 
     @cached_property
@@ -58,7 +58,7 @@ class Workspace:
         return self.folder / kind / f"{identity}.safetensors"
 
     def clips(self, settings: Settings, modalities: tuple[str, ...], without: str = "") -> ClipSource:
-        """Clips of the store; see :class:`harness.data.task.clip_source.ClipSource`."""
+        """Clips of the store; see :class:`mmact_oneshot.harness.data.task.clip_source.ClipSource`."""
         return ClipSource(self.task.store, settings.input, modalities, without=without)
 
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, LossTerms
-from harness.encoders.multimodal import MultimodalEncoder, Positions, initialise, transformer
-from harness.encoders.sizes import Size
-from harness.encoders.space_time_vit import LayerNorm
-from harness.encoders.tokens import Layout, Split, chosen
+from mmact_oneshot.harness.api import Clips, LossTerms
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder, Positions, initialise, transformer
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.space_time_vit import LayerNorm
+from mmact_oneshot.harness.encoders.tokens import Layout, Split, chosen
 
 
 class Reconstruction(NamedTuple):
@@ -70,7 +70,7 @@ class MultimodalAutoencoder(nn.Module):
 
     Args:
         layout: of the tokens; video alone gives VideoMAE.
-        size: see :data:`harness.encoders.sizes.SIZES`.
+        size: see :data:`mmact_oneshot.harness.encoders.sizes.SIZES`.
         sensor_weight: of each sensor's error in the loss, where the video's is 1.
     """
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from harness.api import Features
-from harness.encoders.multimodal import initialise
+from mmact_oneshot.harness.api import Features
+from mmact_oneshot.harness.encoders.multimodal import initialise
 
 
 class ConcatenationFusion(nn.Module):

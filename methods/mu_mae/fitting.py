@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.api import NotApplicable
+from mmact_oneshot.harness.api import NotApplicable
 
 SETTINGS = {
     "frames": "input.frames",

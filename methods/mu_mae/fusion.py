@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Features
-from harness.encoders.multimodal import initialise
+from mmact_oneshot.harness.api import Features
+from mmact_oneshot.harness.encoders.multimodal import initialise
 
 
 class SensorCNN(nn.Module):

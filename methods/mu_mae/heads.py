@@ -14,17 +14,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from baselines.can import CAN
-from baselines.cnaps import CNAPs
-from baselines.linear_probe import LinearProbe
-from baselines.mastaf import MASTAF
-from baselines.meta_fusion import MetaFusion, cross_attention, local_cross_entropy, self_correlation
-from baselines.protonet import ProtoNet
-from baselines.trx import TRX
-from harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
-from methods.mu_mae import scoring
-from methods.mu_mae.precomputed import PrecomputedVectors
-from methods.mu_mae.scoring import AttendedMaps
+from mmact_oneshot.baselines.can import CAN
+from mmact_oneshot.baselines.cnaps import CNAPs
+from mmact_oneshot.baselines.linear_probe import LinearProbe
+from mmact_oneshot.baselines.mastaf import MASTAF
+from mmact_oneshot.baselines.meta_fusion import MetaFusion, cross_attention, local_cross_entropy, self_correlation
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.baselines.trx import TRX
+from mmact_oneshot.harness.api import Features, FewShotMethod, LossTerms, Needs, NotApplicable, Setup, Targets
+from mmact_oneshot.methods.mu_mae import scoring
+from mmact_oneshot.methods.mu_mae.precomputed import PrecomputedVectors
+from mmact_oneshot.methods.mu_mae.scoring import AttendedMaps
 
 GRID = (1, 2, 2)
 

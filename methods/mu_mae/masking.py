@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harness.encoders.tokens import Split
+from mmact_oneshot.harness.encoders.tokens import Split
 
 
 class Counts(NamedTuple):

@@ -33,15 +33,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Pretraining, Setup, Targets
-from harness.encoders.tokens import Layout
-from methods.mu_mae.concatenation import ConcatenationFusion
-from methods.mu_mae.fitting import SETTINGS, fitting
-from methods.mu_mae.fusion import PriorGuidedFusion, SensorCNN
-from methods.mu_mae.heads import GRID, build_head
-from methods.mu_mae.precomputed import PrecomputedVectors
-from methods.mu_mae.pretraining import MaskedAutoencoding
-from methods.mu_mae.prior import build_prior, clip_layout
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Pretraining, Setup, Targets
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.methods.mu_mae.concatenation import ConcatenationFusion
+from mmact_oneshot.methods.mu_mae.fitting import SETTINGS, fitting
+from mmact_oneshot.methods.mu_mae.fusion import PriorGuidedFusion, SensorCNN
+from mmact_oneshot.methods.mu_mae.heads import GRID, build_head
+from mmact_oneshot.methods.mu_mae.precomputed import PrecomputedVectors
+from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
+from mmact_oneshot.methods.mu_mae.prior import build_prior, clip_layout
 
 AT_ONCE = 8 << 20  # numbers in the groups of the episodes that are scored in one piece
 OF_PRETRAINING = ("video_ratio", "sensor_ratio", "synchronised", "interleaved", "sensor_weight")
@@ -59,7 +59,7 @@ class MuMAE(FewShotMethod):
     """Fusion guided by the masked autoencoder's view of a clip, and a head on the fused vectors.
 
     Args:
-        setup: see :class:`harness.api.Setup`.
+        setup: see :class:`mmact_oneshot.harness.api.Setup`.
         head: "attention" is the published one; see ``heads.py``.
         fusion: "cross_attention" is the published one; "concatenation" its ablation, see ``concatenation.py``.
         sensor_vectors: "cnn", as published: a network for each sensor, a modality of its own in the fusion; "shared":

@@ -7,8 +7,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from harness.api import Encoder, Features
-from methods.mu_mae.scoring import as_map
+from mmact_oneshot.harness.api import Encoder, Features
+from mmact_oneshot.methods.mu_mae.scoring import as_map
 
 
 class PrecomputedVectors(Encoder):

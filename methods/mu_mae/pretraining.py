@@ -9,14 +9,14 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup
-from harness.encoders.multimodal import by_modality
-from harness.encoders.sizes import SIZES
-from harness.encoders.tokens import Layout, chosen
-from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.fitting import fitting
-from methods.mu_mae.masking import Masking
-from methods.mu_mae.prior import clip_layout
+from mmact_oneshot.harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup
+from mmact_oneshot.harness.encoders.multimodal import by_modality
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.tokens import Layout, chosen
+from mmact_oneshot.methods.mu_mae.autoencoder import MultimodalAutoencoder
+from mmact_oneshot.methods.mu_mae.fitting import fitting
+from mmact_oneshot.methods.mu_mae.masking import Masking
+from mmact_oneshot.methods.mu_mae.prior import clip_layout
 
 
 class MaskedAutoencoding(Pretraining):
@@ -26,7 +26,7 @@ class MaskedAutoencoding(Pretraining):
         setup: its modalities, sensors, clips and transformer.
         video_ratio, sensor_ratio: shares of the tokens that are masked.
         synchronised: the same instants are masked in all sensors of a clip.
-        interleaved: as released; see :class:`harness.encoders.tokens.Layout`.
+        interleaved: as released; see :class:`mmact_oneshot.harness.encoders.tokens.Layout`.
         sensor_weight: of each sensor's error in the loss, where the video's is 1.
 
     Raises:
@@ -106,7 +106,7 @@ class MaskedAutoencoding(Pretraining):
 
 
 def joined(layout: Layout, modality: str, pieces: Tensor) -> Tensor:
-    """Undo the cutting of :meth:`harness.encoders.tokens.Layout.pieces`: (B, n, values) -> (B, T, 3, H, W) or
+    """Undo the cutting of ``Layout.pieces``: (B, n, values) -> (B, T, 3, H, W) or
     (B, L, 3)."""
     if modality == "video":
         assert layout.grid is not None

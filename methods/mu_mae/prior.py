@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from harness.api import Setup
-from harness.encoders.multimodal import EMBEDDINGS, MultimodalEncoder
-from harness.encoders.sizes import SIZES
-from harness.encoders.state_differences import differences
-from harness.encoders.tokens import Layout, layout_of
-from methods.mu_mae.fitting import SETTINGS, fitting
+from mmact_oneshot.harness.api import Setup
+from mmact_oneshot.harness.encoders.multimodal import EMBEDDINGS, MultimodalEncoder
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.state_differences import differences
+from mmact_oneshot.harness.encoders.tokens import Layout, layout_of
+from mmact_oneshot.methods.mu_mae.fitting import SETTINGS, fitting
 
 States = Mapping[str, Mapping[str, Tensor]]
 

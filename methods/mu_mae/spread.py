@@ -13,8 +13,8 @@ import math
 import torch
 from torch import Tensor
 
-from harness.api import Features
-from methods.mu_mae.fusion import CrossAttention, PriorGuidedFusion, grouped
+from mmact_oneshot.harness.api import Features
+from mmact_oneshot.methods.mu_mae.fusion import CrossAttention, PriorGuidedFusion, grouped
 
 
 def spread(vectors: Tensor) -> Tensor:

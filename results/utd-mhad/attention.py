@@ -1,7 +1,7 @@
 """Experiment: what Mu-MAE's cross-attention leaves of the differences between clips, before and after training, and how
 accurate the trained network is once each clip's own values are added to what it attends to, without any more training.
 
-Measured with :func:`methods.mu_mae.spread.passed` on episodes of the validation classes, for every row of Mu-MAE with
+Measured with ``spread.passed`` on episodes of the validation classes, for every row of Mu-MAE with
 cross-attention that a run has trained and whose weights are still there:
 
     python results/utd-mhad/attention.py --data ~/UTD-MHAD --preset results/utd-mhad/utd-mhad.toml --run RUN --out FILE
@@ -17,23 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from harness.benchmark.plan import make_plan
-from harness.config.presets import load_settings
-from harness.config.protocols import HEADLINE
-from harness.data.task.open_task import open_task
-from harness.evaluation.features import embed_clips, encode_clips
-from harness.records import TrainingRecord
-from harness.runtime.device import choose_device
-from harness.runtime.progress import Silent
-from harness.training.checkpoint import load_weights
-from harness.training.episodic import validation_accuracy
-from harness.training.frozen_features import FrozenFeatures
-from harness.training.job import TrainingJob
-from harness.training.method_training import MethodTraining, TrainedPart
-from harness.training.workspace import Workspace
-from methods.mu_mae.fusion import PriorGuidedFusion
-from methods.mu_mae.method import MuMAE
-from methods.mu_mae.spread import passed
+from mmact_oneshot.harness.benchmark.plan import make_plan
+from mmact_oneshot.harness.config.presets import load_settings
+from mmact_oneshot.harness.config.protocols import HEADLINE
+from mmact_oneshot.harness.data.task.open_task import open_task
+from mmact_oneshot.harness.evaluation.features import embed_clips, encode_clips
+from mmact_oneshot.harness.records import TrainingRecord
+from mmact_oneshot.harness.runtime.device import choose_device
+from mmact_oneshot.harness.runtime.progress import Silent
+from mmact_oneshot.harness.training.checkpoint import load_weights
+from mmact_oneshot.harness.training.episodic import validation_accuracy
+from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.method_training import MethodTraining, TrainedPart
+from mmact_oneshot.harness.training.workspace import Workspace
+from mmact_oneshot.methods.mu_mae.fusion import PriorGuidedFusion
+from mmact_oneshot.methods.mu_mae.method import MuMAE
+from mmact_oneshot.methods.mu_mae.spread import passed
 
 EPISODES = 200
 

@@ -8,10 +8,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from baselines.can import CAN
-from baselines.mastaf import MASTAF
-from baselines.meta_fusion import MetaFusion, attended_vectors, correlation, cross_attention, self_correlation
-from harness.api import Targets
+from mmact_oneshot.baselines.can import CAN
+from mmact_oneshot.baselines.mastaf import MASTAF
+from mmact_oneshot.baselines.meta_fusion import (
+    MetaFusion,
+    attended_vectors,
+    correlation,
+    cross_attention,
+    self_correlation,
+)
+from mmact_oneshot.harness.api import Targets
 from tests.helpers.head_features import embedded, random
 from tests.parity.arrays import FixedFeatures, setup
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.cnaps import CNAPs, FilmGenerator, covariance_rows, mahalanobis, precisions
-from harness.api import NotApplicable, Setup
-from harness.benchmark.conformance.bench import Bench
-from harness.encoders.build import build_encoder, output_shapes
+from mmact_oneshot.baselines.cnaps import CNAPs, FilmGenerator, covariance_rows, mahalanobis, precisions
+from mmact_oneshot.harness.api import NotApplicable, Setup
+from mmact_oneshot.harness.benchmark.conformance.bench import Bench
+from mmact_oneshot.harness.encoders.build import build_encoder, output_shapes
 from tests.helpers.head_features import random
 from tests.helpers.toys import toy_settings
 from tests.parity.arrays import FixedFeatures

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from baselines.matching_net import MatchingNet
-from baselines.meta_baseline import MetaBaseline
-from baselines.protonet import ProtoNet
-from baselines.random import Random
-from baselines.sensor_nn import SensorNearestNeighbour
-from baselines.video_nn import VideoNearestNeighbour
-from harness.api import Clips, Setup
-from harness.encoders.build import build_encoder
+from mmact_oneshot.baselines.matching_net import MatchingNet
+from mmact_oneshot.baselines.meta_baseline import MetaBaseline
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.baselines.random import Random
+from mmact_oneshot.baselines.sensor_nn import SensorNearestNeighbour
+from mmact_oneshot.baselines.video_nn import VideoNearestNeighbour
+from mmact_oneshot.harness.api import Clips, Setup
+from mmact_oneshot.harness.encoders.build import build_encoder
 from tests.helpers.toys import toy_settings
 from tests.parity.arrays import FixedFeatures, setup
 

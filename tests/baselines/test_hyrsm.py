@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.hyrsm import HyRSM
-from harness.api import NotApplicable, Targets
+from mmact_oneshot.baselines.hyrsm import HyRSM
+from mmact_oneshot.harness.api import NotApplicable, Targets
 from tests.helpers.head_features import embedded, random
 from tests.parity.arrays import FixedFeatures, setup
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from baselines.linear_probe import LinearProbe, logistic_regression
-from harness.benchmark.conformance.bench import Bench
+from mmact_oneshot.baselines.linear_probe import LinearProbe, logistic_regression
+from mmact_oneshot.harness.benchmark.conformance.bench import Bench
 from tests.helpers.head_features import random
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.otam import OTAM, alignment, frame_distances
+from mmact_oneshot.baselines.otam import OTAM, alignment, frame_distances
 from tests.helpers.head_features import embedded, random
 from tests.parity.arrays import FixedFeatures, setup
 

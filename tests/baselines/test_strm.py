@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.strm import PLACES, STRM
-from baselines.trx import tuples
-from harness.api import NotApplicable, Targets
+from mmact_oneshot.baselines.strm import PLACES, STRM
+from mmact_oneshot.baselines.trx import tuples
+from mmact_oneshot.harness.api import NotApplicable, Targets
 from tests.helpers.head_features import embedded, random
 from tests.parity.arrays import FixedFeatures, setup
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.trx import TRX, CrossTransformer, frame_indices_at_test, positional_encoding, tuples
-from harness.api import NotApplicable
+from mmact_oneshot.baselines.trx import TRX, CrossTransformer, frame_indices_at_test, positional_encoding, tuples
+from mmact_oneshot.harness.api import NotApplicable
 from tests.helpers.head_features import embedded, random
 from tests.parity.arrays import FixedFeatures, setup
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines.videomae import VideoMAE
-from harness.api import NotApplicable
-from harness.runtime.seeding import seeded
+from mmact_oneshot.baselines.videomae import VideoMAE
+from mmact_oneshot.harness.api import NotApplicable
+from mmact_oneshot.harness.runtime.seeding import seeded
 from tests.helpers.mu_mae_methods import States, clips, episodes, learns, scores, setup, states
 
 VIDEO = ("video",)

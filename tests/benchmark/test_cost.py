@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.benchmark.cost import estimate as estimate_module
-from harness.benchmark.cost.estimate import estimate_cost, memory_demands, require_memory
-from harness.benchmark.cost.rates import Rates
-from harness.benchmark.cost.work import trials, work_of
-from harness.data.store import Store
-from harness.data.task.clip_source import ClipSource, LoadedClips
-from harness.records import RecordFolder, TrainingRecord
-from harness.runtime.errors import HarnessError
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.cost import estimate as estimate_module
+from mmact_oneshot.harness.benchmark.cost.estimate import estimate_cost, memory_demands, require_memory
+from mmact_oneshot.harness.benchmark.cost.rates import Rates
+from mmact_oneshot.harness.benchmark.cost.work import trials, work_of
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.records import RecordFolder, TrainingRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
 
@@ -147,7 +147,7 @@ def test_smaller_micro_batches_need_less_memory(store: Store, tmp_path: Path) ->
 
 
 PLUGIN = """
-from harness.api import Clips, Features, FewShotMethod, Needs
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, Needs
 from torch import Tensor, nn
 import torch
 

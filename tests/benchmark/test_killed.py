@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import torch
 
-from harness.records import RecordFolder
-from harness.records.access import AccessLog
-from harness.report import read_report
-from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Silent, Watcher
+from mmact_oneshot.harness.records import RecordFolder
+from mmact_oneshot.harness.records.access import AccessLog
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.progress import Silent, Watcher
 from tests.helpers.toy_runs import lasting, run, task_with, workspace
 from tests.helpers.toys import toy_settings
 

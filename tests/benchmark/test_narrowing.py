@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark.narrowing import Narrowing, narrowed
-from harness.benchmark.steps import PretrainingStep
-from harness.config.presets import PRESETS, load_settings
-from harness.config.settings import Settings
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.benchmark.narrowing import Narrowing, narrowed
+from mmact_oneshot.harness.benchmark.steps import PretrainingStep
+from mmact_oneshot.harness.config.presets import PRESETS, load_settings
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.toy_runs import planned, workspace
 from tests.helpers.toys import SPLIT, toy_clips, toy_settings, toy_store, toy_task
 
@@ -73,7 +73,7 @@ def test_a_method_has_its_rows_in_the_order_in_which_methods_are_named() -> None
 def test_settings_of_a_method_take_the_place_of_those_of_its_rows(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(
-        "from harness.api import FewShotMethod, Setup\n"
+        "from mmact_oneshot.harness.api import FewShotMethod, Setup\n"
         "class Mine(FewShotMethod):\n"
         "    def __init__(self, setup: Setup, *, width: int = 8, parts: tuple[int, ...] = (1,)) -> None:\n"
         "        super().__init__(setup)\n"
@@ -105,7 +105,7 @@ def test_wrong_settings_of_a_method_are_refused(asked: str, message: str) -> Non
 
 def test_a_method_without_a_row_gets_one_for_each_choice_of_modalities_that_it_can_use(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
-    plugin.write_text("from harness.api import FewShotMethod\nclass Mine(FewShotMethod):\n    pass\n")
+    plugin.write_text("from mmact_oneshot.harness.api import FewShotMethod\nclass Mine(FewShotMethod):\n    pass\n")
     settings, _ = narrowed(SETTINGS, Narrowing(methods=["sensor_nn", str(plugin)]))
     assert rows(settings, "methods") == [
         ("sensor_nn", "sensors"), (str(plugin), "video"), (str(plugin), "sensors"), (str(plugin), "both"),

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark.plan import Plan, make_plan
-from harness.config.protocols import HEADLINE, PAPER
-from harness.data.store import Store
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.benchmark.plan import Plan, make_plan
+from mmact_oneshot.harness.config.protocols import HEADLINE, PAPER
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.toy_runs import planned, study, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store, toy_task
 
@@ -83,7 +83,7 @@ def test_the_search_belongs_to_the_first_seed_and_the_headline(store: Store, tmp
 
 def test_a_head_without_parameters_on_frozen_encoders_has_no_budget(store: Store, tmp_path: Path) -> None:
     plugin = tmp_path / "bare.py"
-    plugin.write_text("from harness.api import FewShotMethod\nclass Bare(FewShotMethod):\n    pass\n")
+    plugin.write_text("from mmact_oneshot.harness.api import FewShotMethod\nclass Bare(FewShotMethod):\n    pass\n")
     rows = [{"method": str(plugin), "modalities": ["video"], "training": each} for each in ("frozen", "end_to_end")]
     frozen, end_to_end = plan_of(store, tmp_path, [*rows]).jobs
     assert frozen.budget is None
@@ -125,7 +125,7 @@ def test_a_method_with_encoders_neither_shared_nor_pretrained_is_trained_end_to_
 ) -> None:
     plugin = tmp_path / "own.py"
     plugin.write_text(
-        "import torch\nfrom harness.api import FewShotMethod, Needs\n"
+        "import torch\nfrom mmact_oneshot.harness.api import FewShotMethod, Needs\n"
         "class Own(FewShotMethod):\n    needs = Needs(outputs=())\n"
         "    def __init__(self, setup):\n        super().__init__(setup)\n        self.layer = torch.nn.Linear(2, 2)\n"
     )

@@ -16,17 +16,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.api import Encoder, Features, FewShotMethod, Pretraining, Setup, Targets
-from harness.benchmark.cost.memory import step_bytes
-from harness.config.plugins.registry import check_settings, load_method
-from harness.config.presets import load_settings, row_settings
-from harness.config.settings import Settings
-from harness.config.studies import SCRATCH, Row
-from harness.encoders.backbone import on_meta
-from harness.encoders.build import build_encoder, clips_like, transformer_spec
-from harness.runtime.seeding import seeded
-from harness.training.batches import EpisodeBatch
-from harness.training.initialisation import clip_shape, pretrains
+from mmact_oneshot.harness.api import Encoder, Features, FewShotMethod, Pretraining, Setup, Targets
+from mmact_oneshot.harness.benchmark.cost.memory import step_bytes
+from mmact_oneshot.harness.config.presets import load_settings, row_settings
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import SCRATCH, Row
+from mmact_oneshot.harness.encoders.backbone import on_meta
+from mmact_oneshot.harness.encoders.build import build_encoder, clip_shape, clips_like, transformer_spec
+from mmact_oneshot.harness.plugins.methods import load_method
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.batches import EpisodeBatch
+from mmact_oneshot.harness.training.initialisation import pretrains
 from tests.helpers.toys import CPU
 
 pytestmark = pytest.mark.slow  # networks of the papers' sizes

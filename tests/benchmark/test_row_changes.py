@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from harness.benchmark.cost.estimate import estimate_cost
-from harness.benchmark.steps import unscored_suites
-from harness.data.store import Store
-from harness.encoders.frames import timm_network
-from harness.records import EvaluationRecord, RecordFolder, TrainingRecord
-from harness.report import write_report
-from harness.runtime.progress import Watcher
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.cost.estimate import estimate_cost
+from mmact_oneshot.harness.benchmark.steps import unscored_suites
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.encoders.frames import timm_network
+from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, TrainingRecord
+from mmact_oneshot.harness.report import write_report
+from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Titles, lasting, planned, run, task_with, workspace
 from tests.helpers.toys import toy_store
 

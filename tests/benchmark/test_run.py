@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from harness.benchmark.plan import make_plan
-from harness.benchmark.steps import unscored_suites
-from harness.data.splits import Split, clip_list, load_split
-from harness.data.store import Store
-from harness.data.task.task import Task
-from harness.evaluation.metrics import measure
-from harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
-from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Silent
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.plan import make_plan
+from mmact_oneshot.harness.benchmark.steps import unscored_suites
+from mmact_oneshot.harness.data.splits import Split, clip_list, load_split
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.metrics import measure
+from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.progress import Silent
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.conftest import STORE
 from tests.helpers.toy_runs import Interrupt, lasting, one, planned, run, study, workspace
 from tests.helpers.toys import CPU, toy_settings
@@ -35,7 +35,7 @@ ROWS = [
     {"method": "random", "modalities": ["video", "sensors"]},
 ]
 BARE = """
-from harness.api import Features, FewShotMethod
+from mmact_oneshot.harness.api import Features, FewShotMethod
 from torch import Tensor
 
 class Bare(FewShotMethod):

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark.set_aside import FOLDER, set_aside
-from harness.data.store import Store
-from harness.records import EvaluationRecord, PretrainingRecord, RecordFolder, SkippedRecord, TrainingRecord
-from harness.report import write_report
-from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Watcher
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.set_aside import FOLDER, set_aside
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.records import (
+    EvaluationRecord,
+    PretrainingRecord,
+    RecordFolder,
+    SkippedRecord,
+    TrainingRecord,
+)
+from mmact_oneshot.harness.report import write_report
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Interrupt, Titles, lasting, planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from harness.benchmark.run import run_plan
-from harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
-from harness.data.store import Store
-from harness.encoders.build import state_digest
-from harness.records import RecordFolder, SkippedRecord, TrainingRecord
-from harness.runtime.errors import DivergedError
-from harness.training.warm_start import EncoderKey, warm_started_encoder
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.run import run_plan
+from mmact_oneshot.harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.encoders.build import state_digest
+from mmact_oneshot.harness.records import RecordFolder, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.runtime.errors import DivergedError
+from mmact_oneshot.harness.training.warm_start import EncoderKey, warm_started_encoder
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Titles, planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
 
@@ -146,7 +146,7 @@ def test_a_step_that_fails_is_the_reason_of_all_rows_that_need_it(
     def diverging(workspace: Workspace, key: EncoderKey) -> None:
         raise DivergedError(f"the {key.modality} encoder diverged.")
 
-    monkeypatch.setattr("harness.benchmark.run.run_warm_start", diverging)
+    monkeypatch.setattr("mmact_oneshot.harness.benchmark.run.run_warm_start", diverging)
     here = place(store, tmp_path, rows=[*ROWS[:2], ROWS[4]])
     plan, steps = planned(here)
     run_plan(here, plan, steps)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark.run import run_plan
-from harness.data.store import Store
-from harness.records import RecordFolder, StudyRecord, StudyRow
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.run import run_plan
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.records import RecordFolder, StudyRecord, StudyRow
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import one, planned, study, workspace
 from tests.helpers.toys import toy_store, toy_task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.data.episodes.suites import SUITES, build_suite, committed_digests, shipped_clips
+from mmact_oneshot.harness.data.episodes.suites import SUITES, build_suite, committed_digests, shipped_clips
 
 
 def digests() -> dict[str, str]:

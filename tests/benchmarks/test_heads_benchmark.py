@@ -12,17 +12,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.trx import TRX
-from harness.api import Encoder, FewShotMethod, Setup
-from harness.config.plugins.registry import check_settings, load_method
-from harness.config.presets import load_settings, row_settings
-from harness.config.studies import MAIN, Row
-from harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
-from harness.encoders.build import build_encoder, output_shapes
-from harness.evaluation import scoring as scoring_module
-from harness.evaluation.features import FeatureTable, embed_clips
-from harness.evaluation.scoring import answer_suite
-from harness.runtime.device import choose_device
+from mmact_oneshot.baselines.trx import TRX
+from mmact_oneshot.harness.api import Encoder, FewShotMethod, Setup
+from mmact_oneshot.harness.config.presets import load_settings, row_settings
+from mmact_oneshot.harness.config.studies import MAIN, Row
+from mmact_oneshot.harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
+from mmact_oneshot.harness.encoders.build import build_encoder, output_shapes
+from mmact_oneshot.harness.evaluation import scoring as scoring_module
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips
+from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.plugins.methods import load_method
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.device import choose_device
 from tests.parity.arrays import FixedFeatures, setup
 
 CPU = choose_device("cpu", "float32")

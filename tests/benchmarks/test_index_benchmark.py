@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.data.layouts import index
-from harness.data.layouts.mmact_sensors import SENSORS
-from harness.data.splits import load_split
+from mmact_oneshot.harness.data.layouts import index
+from mmact_oneshot.harness.data.layouts.mmact_sensors import SENSORS
+from mmact_oneshot.harness.data.splits import load_split
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from harness.api import Clips, ClipShape, Setup, TransformerSpec
-from harness.config.budgets import PretrainingBudget
-from harness.encoders.multimodal import MultimodalEncoder
-from harness.encoders.tokens import Split, chosen
-from harness.runtime.device import choose_device
-from harness.training.optimiser import build_pretraining_optimiser
-from harness.training.pretraining_draws import mask_draws
-from methods.mu_mae.pretraining import MaskedAutoencoding
+from mmact_oneshot.harness.api import Clips, ClipShape, Setup, TransformerSpec
+from mmact_oneshot.harness.config.budgets import PretrainingBudget
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder
+from mmact_oneshot.harness.encoders.tokens import Split, chosen
+from mmact_oneshot.harness.runtime.device import choose_device
+from mmact_oneshot.harness.training.optimiser import build_pretraining_optimiser
+from mmact_oneshot.harness.training.pretraining_draws import mask_draws
+from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
 
 CPU = choose_device("cpu", "float32")
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")

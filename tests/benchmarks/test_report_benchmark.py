@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 CODE = """
 import io, pathlib, sys
 from rich.console import Console
-from harness.report import read_report, write_files
-from harness.report.writers.terminal import show
+from mmact_oneshot.harness.report import read_report, write_files
+from mmact_oneshot.harness.report.writers.terminal import show
 records, out = map(pathlib.Path, sys.argv[1:])
 report = read_report(records)
 write_files(report, records, out)

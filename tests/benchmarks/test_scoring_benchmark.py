@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.protonet import ProtoNet
-from harness.api import Clips, Encoder, Setup
-from harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
-from harness.evaluation.features import FeatureTable
-from harness.evaluation.scoring import answer_suite
-from harness.runtime.device import choose_device
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.harness.api import Clips, Encoder, Setup
+from mmact_oneshot.harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.runtime.device import choose_device
 
 WIDTH, CLIPS = 512, 12_000
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
-from harness.report.statistics import Analysis, Comparisons, Family, Identities
+from mmact_oneshot.harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
+from mmact_oneshot.harness.report.statistics import Analysis, Comparisons, Family, Identities
 
 
 @pytest.fixture(scope="module")

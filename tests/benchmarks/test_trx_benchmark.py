@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.trx import TRX, positional_encoding, tuples
-from harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
-from harness.evaluation.features import FeatureTable, embed_clips
-from harness.evaluation.scoring import answer_suite
-from harness.runtime.device import choose_device
+from mmact_oneshot.baselines.trx import TRX, positional_encoding, tuples
+from mmact_oneshot.harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips
+from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.runtime.device import choose_device
 from tests.parity.arrays import FixedFeatures, setup
 
 CPU = choose_device("cpu", "float32")

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from harness.cli import main as cli
-from harness.cli.plan_view import show_set_aside
-from harness.config.plugins import registry
-from harness.config.plugins.registry import GROUP
-from harness.data.clips import ClipTable
-from harness.data.splits import load_split
+from mmact_oneshot.harness.cli import main as cli
+from mmact_oneshot.harness.cli.plan_view import show_set_aside
+from mmact_oneshot.harness.data.clips import ClipTable
+from mmact_oneshot.harness.data.splits import load_split
+from mmact_oneshot.harness.plugins import registry
+from mmact_oneshot.harness.plugins.kinds import METHOD
 from tests.helpers.toy_runs import workspace
 from tests.helpers.toys import toy_task
 
@@ -199,7 +199,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPa
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.data.task.open_task.open_task", interrupted)
+    monkeypatch.setattr("mmact_oneshot.harness.data.task.open_task.open_task", interrupted)
     result = oneshot("run", "--data", recordings)
     assert result.exit_code == 130
     assert "the same command continues" in result.output
@@ -209,7 +209,7 @@ def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, recordings:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "some/file")
 
-    monkeypatch.setattr("harness.data.task.open_task.open_task", full)
+    monkeypatch.setattr("mmact_oneshot.harness.data.task.open_task.open_task", full)
     assert "the disk is full (some/file)" in refused(oneshot("run", "--data", recordings))
 
 
@@ -223,25 +223,28 @@ def test_methods_check_and_audit() -> None:
 
 
 def test_a_broken_plugin_and_a_name_clash_are_listed_and_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("broken", "no_such_package:Method", GROUP), EntryPoint("trx", "baselines.can:CAN", GROUP)]
+    points = [
+        EntryPoint("broken", "no_such_package:Method", METHOD.group),
+        EntryPoint("trx", "mmact_oneshot.baselines.can:CAN", METHOD.group),
+    ]
 
     def found(group: str, **match: str) -> list[EntryPoint]:
-        return [point for point in points if group == GROUP and match.get("name", point.name) == point.name]
+        return [point for point in points if group == METHOD.group and match.get("name", point.name) == point.name]
 
     monkeypatch.setattr(registry, "entry_points", found)
     listed = oneshot("methods")
     assert listed.exit_code == 0
     text = " ".join(listed.output.split())
-    assert "broken cannot be loaded: no_such_package:Method: does not import (ModuleNotFoundError" in text
-    assert "trx cannot be loaded: 2 methods are called 'trx': built in; baselines.can:CAN." in text
-    assert all(f"{name} " in text for name in registry.BUILT_IN)
-    assert text.count("origin: built in") == len(registry.BUILT_IN) - 1
+    assert "broken cannot be used: no_such_package:Method: does not import (ModuleNotFoundError" in text
+    assert "trx cannot be used: 2 methods are called 'trx': built-in; mmact_oneshot.baselines.can:CAN." in text
+    assert all(f"{name} " in text for name in METHOD.built_in)
+    assert text.count("origin: built-in") == len(METHOD.built_in)
 
 
 def test_a_broken_method_fails_the_check(tmp_path: Path) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text(
-        "from harness.api import FewShotMethod\n"
+        "from mmact_oneshot.harness.api import FewShotMethod\n"
         "class Broken(FewShotMethod):\n"
         "    def score(self, support, query):\n"
         "        x = query['video.vector' if 'video' in self.setup.modalities else 'sensors.vector']\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.records import TrainingRecord
+from mmact_oneshot.harness.records import TrainingRecord
 from tests.helpers.scored_runs import oneshot, refused, said
 from tests.helpers.small_runs import GENERATED, add, add_suite, answers, rewrite
 
@@ -102,7 +102,7 @@ def test_two_folders_row_by_row(run: Path, tmp_path: Path) -> None:
 def test_needs_no_torch(run: Path) -> None:
     code = """
 import sys
-from harness.cli.main import app
+from mmact_oneshot.harness.cli.main import app
 try:
     app(["compare", "good", "bad", "--in", sys.argv[1]])
 except SystemExit as done:

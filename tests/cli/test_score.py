@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
-from harness.evaluation.external import recorded_suite
-from harness.evaluation.metrics import evaluation_digest
-from harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
-from harness.report import read_report
-from harness.report.results.rankings import Row
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.episodes.suites import build_suite, shipped_clips, suite_spec
+from mmact_oneshot.harness.evaluation.external import recorded_suite
+from mmact_oneshot.harness.evaluation.metrics import evaluation_digest
+from mmact_oneshot.harness.records import Episodes, EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.results.rankings import Row
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.scored_runs import EPISODES, csv, lines, make_run, oneshot, refused, right, said
 from tests.helpers.small_runs import DATA, add, answers, rewrite, study_suite
 
@@ -218,7 +218,7 @@ def test_needs_no_torch(run: Path, tmp_path: Path) -> None:
     path = csv(tmp_path, lines(right(0.9, 20)))
     code = """
 import sys
-from harness.cli.main import app
+from mmact_oneshot.harness.cli.main import app
 try:
     app(["score", sys.argv[1], "--in", sys.argv[2]])
 except SystemExit as done:

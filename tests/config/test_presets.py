@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.config.presets import PRESETS, load_settings, parse_settings, row_settings
-from harness.config.settings import Settings
-from harness.runtime.errors import HarnessError
-from harness.training.optimiser import rate
+from mmact_oneshot.harness.config.presets import PRESETS, load_settings, parse_settings, row_settings
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.optimiser import rate
 
 ROWS = '[studies.one]\nquestion = "?"\nvaries = []\nmodalities = ["video"]\nrows = [{ method = "random" }]\n'
 

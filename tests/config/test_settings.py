@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.config.budgets import Budget
-from harness.config.presets import load_settings
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.config.presets import load_settings
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def test_a_preset_takes_overrides() -> None:

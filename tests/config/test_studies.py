@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.config.presets import PRESETS, load_settings, parse_settings
-from harness.config.studies import Row, Study, may_vary, modality_label
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.presets import PRESETS, load_settings, parse_settings
+from mmact_oneshot.harness.config.studies import Row, Study, may_vary, modality_label
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PROTONET, TRX = {"method": "protonet"}, {"method": "trx"}
 

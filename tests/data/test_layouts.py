@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.data.clips import COLUMNS
-from harness.data.defects import RULES
-from harness.data.layouts import LAYOUTS, find_layout, index
-from harness.data.layouts.utd_mhad import CLASSES
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.clips import COLUMNS
+from mmact_oneshot.harness.data.defects import RULES
+from mmact_oneshot.harness.data.layouts import find_layout, index
+from mmact_oneshot.harness.data.layouts.utd_mhad import CLASSES
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.planted_defects import SENSORS, kinds, official, shared, touch
 
 
@@ -243,7 +243,7 @@ def test_two_layouts_in_one_folder_need_a_name(tmp_path: Path) -> None:
     touch(tmp_path, "utd/a1_s1_t1_color.avi")
     with pytest.raises(HarnessError, match=r"several layouts.*mmact.*utd-mhad.*--layout"):
         find_layout(tmp_path)
-    assert find_layout(tmp_path, "utd-mhad") is LAYOUTS["utd-mhad"]
+    assert find_layout(tmp_path, "utd-mhad").name == "utd-mhad"
     table = index(tmp_path, "mmact")
     assert len(table.frame) == 2
     assert kinds(table)["name-not-understood"] == 1

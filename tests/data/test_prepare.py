@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data import prepare as module
-from harness.data.clips import ClipTable
-from harness.data.layouts import index
-from harness.data.prepare import is_prepared, prepare, write_shard
-from harness.data.store import INDEX, MANIFEST, SCHEMA, SHARDS, Store, open_store, raw_rows, store_folder
-from harness.data.video.reader import read_clip
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data import prepare as module
+from mmact_oneshot.harness.data.clips import ClipTable
+from mmact_oneshot.harness.data.layouts import index
+from mmact_oneshot.harness.data.prepare import is_prepared, prepare, write_shard
+from mmact_oneshot.harness.data.store import INDEX, MANIFEST, SCHEMA, SHARDS, Store, open_store, raw_rows, store_folder
+from mmact_oneshot.harness.data.video.reader import read_clip
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.conftest import STORE
 
 ROOT = Path(__file__).parents[2]
@@ -162,9 +162,9 @@ def test_a_killed_run_leaves_a_store_that_a_second_run_completes(
     code = f"""
 import sys
 from pathlib import Path
-from harness.data.layouts import index
-from harness.data.prepare import prepare
-from harness.config.specs import StoreSpec
+from mmact_oneshot.harness.data.layouts import index
+from mmact_oneshot.harness.data.prepare import prepare
+from mmact_oneshot.harness.config.specs import StoreSpec
 if __name__ == "__main__":
     prepare(index(Path({str(table.root)!r})), StoreSpec(**{STORE.model_dump()!r}), Path({str(tmp_path)!r}), workers=1)
 """

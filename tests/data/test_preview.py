@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.layouts import find_layout, index
-from harness.data.preview import preview
-from harness.data.synthetic import SyntheticSettings, synthesize
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.layouts import find_layout, index
+from mmact_oneshot.harness.data.preview import preview
+from mmact_oneshot.harness.data.synthetic import SyntheticSettings, synthesize
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SETTINGS = SyntheticSettings(classes=("kicking", "talking"), subjects=1, sessions=((1, 1), (2, 1)), fps=8)
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from harness.data.sensors.reader import to_grid
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.sensors.reader import to_grid
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 
 def recorded(seconds: list[float], column: list[float], rate_hz: float = 100.0) -> SensorRecording:

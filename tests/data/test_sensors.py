@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from harness.data.clips import SensorSpec
-from harness.data.layouts import LAYOUTS, index
-from harness.data.sensors.reader import read_csv, read_performance, to_grid
-from harness.data.sensors.recording import SensorRecording
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.layouts import index, load_layout
+from mmact_oneshot.harness.data.sensors.reader import read_csv, read_performance, to_grid
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.planted_defects import ACC, SENSORS, csv_lines, official, shared, stamp
 
 GYRO = SensorSpec("gyro", "rad/s", 50.0, "pocket")
@@ -242,7 +242,7 @@ def write_performance(root: Path, offsets: dict[str, float], duration: float = 1
 def test_the_sensors_of_a_performance_share_a_clock(tmp_path: Path) -> None:
     write_performance(tmp_path, {"acc_phone": 5.0, "acc_watch": 5.3, "gyro": 4.9})
     table = index(tmp_path)
-    sensors = read_performance(table, LAYOUTS["mmact"], table.frame.iloc[0])
+    sensors = read_performance(table, load_layout("mmact"), table.frame.iloc[0])
     starts = {name: each.seconds[0] if each else None for name, each in sensors.recordings.items()}
     assert starts == {
         "acc_phone": pytest.approx(0.1),
@@ -260,7 +260,7 @@ def test_the_sensors_of_a_performance_share_a_clock(tmp_path: Path) -> None:
 def test_a_sensor_on_another_clock_is_aligned_by_its_first_row(tmp_path: Path) -> None:
     write_performance(tmp_path, dict.fromkeys(SENSORS, 5.0) | {"acc_watch": 2000.0})
     table = index(tmp_path)
-    sensors = read_performance(table, LAYOUTS["mmact"], table.frame.to_dict("records")[0])
+    sensors = read_performance(table, load_layout("mmact"), table.frame.to_dict("records")[0])
     assert all(each is not None and each.seconds[0] == 0 for each in sensors.recordings.values())
     assert sensors.end == pytest.approx(0.98)
     assert [(d.kind, d.path.split("/")[0]) for d in sensors.defects] == [("clock-apart", "acc_watch_clip")]
@@ -270,7 +270,7 @@ def test_a_sensor_on_another_clock_is_aligned_by_its_first_row(tmp_path: Path) -
 def test_orientation_is_in_radians_and_acceleration_as_in_the_file(tmp_path: Path) -> None:
     write_performance(tmp_path, dict.fromkeys(SENSORS, 5.0))
     table = index(tmp_path)
-    recordings = read_performance(table, LAYOUTS["mmact"], table.frame.iloc[0]).recordings
+    recordings = read_performance(table, load_layout("mmact"), table.frame.iloc[0]).recordings
     orientation, acceleration = recordings["orientation"], recordings["acc_phone"]
     assert orientation is not None
     assert acceleration is not None
@@ -283,7 +283,7 @@ def test_the_real_inertial_files_are_read_in_si_units() -> None:
     table = index(shared("utd_mhad"))
     frame = table.frame
     row = frame[frame["clip"] == "swipe_left/subject1_cam1_scene1_session1"].to_dict("records")[0]
-    sensors = read_performance(table, LAYOUTS["utd-mhad"], row)
+    sensors = read_performance(table, load_layout("utd-mhad"), row)
     raw = loadmat(table.root / row["acc"])["d_iner"]
     acceleration, rotation = sensors.recordings["acc"], sensors.recordings["gyro"]
     assert acceleration is not None
@@ -304,7 +304,7 @@ def write_inertial(root: Path, matrix: np.ndarray | None) -> Path:
 
 
 def test_damaged_inertial_files_are_defects(tmp_path: Path) -> None:
-    layout = LAYOUTS["utd-mhad"]
+    layout = load_layout("utd-mhad")
     acc, _ = layout.sensors
     matrix = np.arange(60.0).reshape(10, 6)
     matrix[0, 0] = matrix[4, 2] = np.nan
@@ -325,6 +325,6 @@ def test_a_defect_of_a_file_that_two_sensors_share_is_counted_once(tmp_path: Pat
     (tmp_path / "a1_s1_t1_depth.mp4").touch()
     write_inertial(tmp_path, None)
     table = index(tmp_path)
-    sensors = read_performance(table, LAYOUTS["utd-mhad"], table.frame.iloc[0])
+    sensors = read_performance(table, load_layout("utd-mhad"), table.frame.iloc[0])
     assert sensors.recordings == {"acc": None, "gyro": None}
     assert [(d.kind, d.path) for d in sensors.defects] == [("sensor-file-unreadable", "a1_s1_t1_inertial.mat")]

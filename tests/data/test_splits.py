@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.data.splits import UNSTATED, clip_list, clip_list_digest, default_split, load_split
-from harness.data.store import MANIFEST
-from harness.data.synthetic import SyntheticSettings
-from harness.data.synthetic.postures import POSTURES
-from harness.data.task.open_task import open_task
-from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Silent
-from harness.training.conditions import clip_conditions
+from mmact_oneshot.harness.data.splits import UNSTATED, clip_list, clip_list_digest, default_split, load_split
+from mmact_oneshot.harness.data.store import MANIFEST
+from mmact_oneshot.harness.data.synthetic import SyntheticSettings
+from mmact_oneshot.harness.data.synthetic.postures import POSTURES
+from mmact_oneshot.harness.data.task.open_task import open_task
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.progress import Silent
+from mmact_oneshot.harness.training.conditions import clip_conditions
 from tests.helpers.toys import NAMES, toy_settings, toy_store
 
 PARTS = {"base": [f"b{i}" for i in range(9)], "validation": ["v0", "v1"], "novel": ["n0", "n1"]}
@@ -207,7 +207,7 @@ def test_nothing_is_mirrored_where_a_class_depends_on_direction_and_the_settings
         return open_task(tmp_path, settings, stores=tmp_path, watcher=Noting(), split=split).settings
 
     store = toy_store()
-    monkeypatch.setattr("harness.data.task.open_task.open_store", lambda _: store)
+    monkeypatch.setattr("mmact_oneshot.harness.data.task.open_task.open_store", lambda _: store)
     (tmp_path / MANIFEST).touch()
     split = write(tmp_path / "mine.toml", **NAMES, **statement)
     settings = task_settings(asked)

@@ -11,18 +11,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.layouts import index
-from harness.data.synthetic import SyntheticSettings, plan, synthesize
-from harness.data.synthetic.actions import DESK
-from harness.data.synthetic.body import CHANNELS, JOINT, Body, Proportions, pose
-from harness.data.synthetic.classes import CLASSES
-from harness.data.synthetic.defects import KINDS, PLANTED_FILE, planted_in
-from harness.data.synthetic.motion import channels
-from harness.data.synthetic.performance import Key, perform, sense
-from harness.data.synthetic.plan import SENSORS, performances
-from harness.data.synthetic.postures import POSTURES
-from harness.data.synthetic.wearables import GRAVITY, Worn, angular_rate, measure, orientation, specific_force
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.layouts import index
+from mmact_oneshot.harness.data.synthetic import SyntheticSettings, plan, synthesize
+from mmact_oneshot.harness.data.synthetic.actions import DESK
+from mmact_oneshot.harness.data.synthetic.body import CHANNELS, JOINT, Body, Proportions, pose
+from mmact_oneshot.harness.data.synthetic.classes import CLASSES
+from mmact_oneshot.harness.data.synthetic.defects import KINDS, PLANTED_FILE, planted_in
+from mmact_oneshot.harness.data.synthetic.motion import channels
+from mmact_oneshot.harness.data.synthetic.performance import Key, perform, sense
+from mmact_oneshot.harness.data.synthetic.plan import SENSORS, performances
+from mmact_oneshot.harness.data.synthetic.postures import POSTURES
+from mmact_oneshot.harness.data.synthetic.wearables import (
+    GRAVITY,
+    Worn,
+    angular_rate,
+    measure,
+    orientation,
+    specific_force,
+)
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SMALL = SyntheticSettings(
     classes=("kicking", "sitting_down", "talking"), subjects=2, sessions=((1, 1), (2, 1)), desk_sessions=((3, 1),)
@@ -387,7 +394,7 @@ def test_nothing_but_the_sway_of_a_standing_person_moves_in_a_posture(name: str)
 
 def test_channels_are_smooth() -> None:
     """No jump between two steps of the simulation: accelerations would be spikes."""
-    from harness.data.synthetic.motion import draw_manner
+    from mmact_oneshot.harness.data.synthetic.motion import draw_manner
 
     time = np.arange(500) / 200
     for name, action in CLASSES.items():

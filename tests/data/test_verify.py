@@ -8,14 +8,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from harness.cli import data_index, data_verify
-from harness.data.clips import with_ids
-from harness.data.defects import RULES
-from harness.data.layouts import LAYOUTS, index
-from harness.data.verify import VerifyReport, verify
+from mmact_oneshot.harness.cli import data_index, data_verify
+from mmact_oneshot.harness.data.clips import with_ids
+from mmact_oneshot.harness.data.defects import RULES
+from mmact_oneshot.harness.data.layouts import index, load_layout
+from mmact_oneshot.harness.data.verify import VerifyReport, verify
 from tests.helpers.planted_defects import SENSORS, csv_lines, grey_ramp, official, shared, touch, write_video
 
-LAYOUT = LAYOUTS["mmact"]
+LAYOUT = load_layout("mmact")
 
 
 def sound(root: Path, action: str, subject: int = 1, cameras: tuple[int, ...] = (1, 2)) -> None:
@@ -84,7 +84,6 @@ def plant(root: Path) -> dict[str, int]:
 def report_of(root: Path, workers: int = 1, deep: bool = True) -> VerifyReport:
     return verify(
         index(root),
-        LAYOUT,
         expected=None,
         known_classes={"walking", "waving_hand", "pulling"},
         deep=deep,
@@ -94,7 +93,7 @@ def report_of(root: Path, workers: int = 1, deep: bool = True) -> VerifyReport:
 
 def test_sound_data_have_no_defect(tmp_path: Path) -> None:
     sound(tmp_path, "walking")
-    report = verify(index(tmp_path), LAYOUT, expected=None, known_classes=None, deep=True, workers=1)
+    report = verify(index(tmp_path), expected=None, known_classes=None, deep=True, workers=1)
     assert report.defects.empty
     assert report.kinds.empty
     assert report.usable
@@ -122,7 +121,7 @@ def test_every_known_defect_is_found_with_rule_and_remedy(tmp_path: Path) -> Non
 
 
 def test_every_planted_file_can_still_be_read(tmp_path: Path) -> None:
-    from harness.data.sensors.reader import read_performance, to_grid
+    from mmact_oneshot.harness.data.sensors.reader import read_performance, to_grid
 
     plant(tmp_path)
     table = index(tmp_path)
@@ -148,7 +147,6 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     alone = report_of(tmp_path)
     together = verify(
         index(tmp_path),
-        LAYOUT,
         expected=None,
         known_classes={"walking", "waving_hand", "pulling"},
         deep=True,
@@ -170,7 +168,7 @@ def test_counts_stand_beside_what_is_expected(tmp_path: Path) -> None:
         )
     )
     known = {"walking", "waving_hand", "pulling"}
-    report = verify(index(tmp_path), LAYOUT, expected=expected, known_classes=known, deep=False, workers=1)
+    report = verify(index(tmp_path), expected=expected, known_classes=known, deep=False, workers=1)
     counts = report.counts.set_index("what")
     assert counts["found"].to_dict() == {
         "classes": 3,
@@ -201,7 +199,7 @@ def test_a_few_real_recordings_are_sound(tmp_path: Path) -> None:
     (tmp_path / "a27_s8_t3_depth.mat").symlink_to(folder / "Depth/a27_s8_t3_depth.mat")
     (tmp_path / "a27_s8_t3_inertial.mat").symlink_to(folder / "Inertial/a27_s8_t3_inertial.mat")
     table = index(tmp_path)
-    report = verify(table, LAYOUTS[table.layout], expected=None, known_classes=None, deep=True, workers=1)
+    report = verify(table, expected=None, known_classes=None, deep=True, workers=1)
     assert report.defects.empty
 
 

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from harness.data.video.info import VideoInfo
-from harness.data.video.reader import check, probe, read_clip, resized, spread
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.video.info import VideoInfo
+from mmact_oneshot.harness.data.video.reader import check, probe, read_clip, resized, spread
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.planted_defects import grey_ramp, shared, write_video
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from harness.api import Clips, Encoder
-from harness.encoders.build import build_encoder, state_digest
-from harness.encoders.pooling import segment_mean
-from harness.encoders.sensors import SensorEncoder
-from harness.runtime.errors import HarnessError
-from harness.runtime.seeding import seeded
+from mmact_oneshot.harness.api import Clips, Encoder
+from mmact_oneshot.harness.encoders.build import build_encoder, state_digest
+from mmact_oneshot.harness.encoders.pooling import segment_mean
+from mmact_oneshot.harness.encoders.sensors import SensorEncoder
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import SENSORS, clips
 from tests.helpers.toys import toy_settings
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Encoder, Features, Setup
-from harness.encoders.fusion import Fusion, at_times
+from mmact_oneshot.harness.api import Encoder, Features, Setup
+from mmact_oneshot.harness.encoders.fusion import Fusion, at_times
 
 
 class FixedEncoder(Encoder):

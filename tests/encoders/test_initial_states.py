@@ -12,19 +12,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from harness.api import Clips, TransformerSpec
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.initial_states import SENSORS, read_states, start_from
-from harness.encoders.multimodal import MultimodalEncoder, by_modality
-from harness.encoders.sensor_transformer import SensorTransformer
-from harness.encoders.sensors import SensorEncoder
-from harness.encoders.sizes import SIZES
-from harness.encoders.tokens import Layout
-from harness.encoders.transformers import sensor_transformer, video_transformer
-from harness.encoders.video import VideoEncoder
-from harness.runtime.errors import HarnessError
-from harness.runtime.seeding import seeded
-from methods.mu_mae.autoencoder import MultimodalAutoencoder
+from mmact_oneshot.harness.api import Clips, TransformerSpec
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.initial_states import SENSORS, read_states, start_from
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder, by_modality
+from mmact_oneshot.harness.encoders.sensor_transformer import SensorTransformer
+from mmact_oneshot.harness.encoders.sensors import SensorEncoder
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.harness.encoders.transformers import sensor_transformer, video_transformer
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.helpers import released_names as naming
 from tests.helpers.reference_networks import video_encoder
 from tests.helpers.released_names import State

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.encoders.multimodal import MultimodalEncoder, transformer
-from harness.encoders.sizes import SIZES
-from harness.encoders.space_time_vit import SpaceTimeViT
-from harness.encoders.tokens import Layout
-from harness.encoders.videomae_names import videomae_names
-from methods.mu_mae.autoencoder import MultimodalAutoencoder
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder, transformer
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.space_time_vit import SpaceTimeViT
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.harness.encoders.videomae_names import videomae_names
+from mmact_oneshot.methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.helpers.mu_mae_clips import LAYOUT, SIZE, VIDEO_ONLY, autoencoder, clips, lacking
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.encoders.resnet3d import BLOCKS, ResNet3d
+from mmact_oneshot.harness.encoders.resnet3d import BLOCKS, ResNet3d
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.api import Clips
-from harness.encoders.multimodal import MultimodalEncoder
-from harness.encoders.sensor_transformer import SensorTransformer
-from harness.encoders.sizes import Size
-from harness.encoders.tokens import Layout
-from harness.runtime.seeding import seeded
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder
+from mmact_oneshot.harness.encoders.sensor_transformer import SensorTransformer
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import SENSORS, clips
 
 LAYOUT = Layout(video=False, sensors=SENSORS, samples=32, sensor_tokens=8)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.encoders.space_time_vit import DividedBlock, SpaceTimeViT, sinusoids
+from mmact_oneshot.harness.encoders.space_time_vit import DividedBlock, SpaceTimeViT, sinusoids
 
 TIME, SIDE, WIDTH = 3, 2, 8
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Clips
-from harness.config.presets import load_settings
-from harness.encoders.pooling import still_and_moving
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.config.presets import load_settings
+from mmact_oneshot.harness.encoders.pooling import still_and_moving
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.head_features import random
 from tests.helpers.reference_networks import NETWORKS, clips_for, video_encoder
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.encoders.tokens import Layout, cubes, sensor_pieces
+from mmact_oneshot.harness.encoders.tokens import Layout, cubes, sensor_pieces
 from tests.helpers.mu_mae_clips import LAYOUT, clips
 
 

@@ -7,22 +7,22 @@ from typing import Any, cast
 import pytest
 import torch
 
-import harness.benchmark.conformance.bench as bench
-from harness.api import Encoder, TransformerSpec
-from harness.benchmark.conformance.checks import check_method
-from harness.config.plugins.registry import load_method
-from harness.config.settings import Settings
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.build import build_encoder, state_digest
-from harness.encoders.initial_states import start_from
-from harness.encoders.multimodal import MultimodalEncoder, by_modality
-from harness.encoders.sensor_transformer import SensorTransformer
-from harness.encoders.sizes import SIZES
-from harness.encoders.tokens import Layout
-from harness.encoders.transformers import sensor_transformer, video_transformer
-from harness.encoders.video import VideoEncoder
-from harness.runtime.errors import HarnessError
-from harness.runtime.seeding import seeded
+import mmact_oneshot.harness.benchmark.conformance.bench as bench
+from mmact_oneshot.harness.api import Encoder, TransformerSpec
+from mmact_oneshot.harness.benchmark.conformance.checks import check_method
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.build import build_encoder, state_digest
+from mmact_oneshot.harness.encoders.initial_states import start_from
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder, by_modality
+from mmact_oneshot.harness.encoders.sensor_transformer import SensorTransformer
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.harness.encoders.transformers import sensor_transformer, video_transformer
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.plugins.methods import load_method
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import SENSORS, clips
 from tests.helpers.toys import toy_settings
 

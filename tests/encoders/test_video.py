@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from harness.api import Clips
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.build import build_encoder
-from harness.encoders.norm import use_group_norm
-from harness.encoders.pooling import pool_map
-from harness.encoders.video import VideoEncoder
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.build import build_encoder
+from mmact_oneshot.harness.encoders.norm import use_group_norm
+from mmact_oneshot.harness.encoders.pooling import pool_map
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.reference_networks import NETWORKS, SMALL, clips, clips_for, video_encoder
 from tests.helpers.toys import toy_settings
 

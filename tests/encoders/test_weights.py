@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.video import VideoEncoder
-from harness.encoders.weights import load_weights, read_weights
-from harness.runtime.digests import file_sha256
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.encoders.weights import load_weights, read_weights
+from mmact_oneshot.harness.runtime.digests import file_sha256
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.reference_networks import NETWORKS, clips_for, video_encoder
 from tests.helpers.released_names import State, fine_tuned, no_key_bias, pre_trained
 

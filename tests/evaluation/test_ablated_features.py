@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Clips, Features
-from harness.benchmark.plan import Plan
-from harness.benchmark.run import run_plan
-from harness.benchmark.steps import RowStep
-from harness.data.store import Store
-from harness.data.task.clip_source import ClipSource
-from harness.evaluation.features import FeatureTable
-from harness.training.frozen_features import FrozenFeatures
-from harness.training.method_training import MethodTraining
+from mmact_oneshot.harness.api import Clips, Features
+from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.benchmark.run import run_plan
+from mmact_oneshot.harness.benchmark.steps import RowStep
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
+from mmact_oneshot.harness.training.method_training import MethodTraining
 from tests.helpers.toy_runs import planned, task_with, workspace
 from tests.helpers.toys import CPU, toy_store, toy_task
 
@@ -149,8 +149,8 @@ def test_frozen_features_of_the_other_modality_are_the_cached_ones(
     def again(*_: object, **__: object) -> FeatureTable:
         raise AssertionError("a clip was encoded again")
 
-    monkeypatch.setattr("harness.training.frozen_features.encode_clips", again)
-    monkeypatch.setattr("harness.training.method_training.encode_clips", again)
+    monkeypatch.setattr("mmact_oneshot.harness.training.frozen_features.encode_clips", again)
+    monkeypatch.setattr("mmact_oneshot.harness.training.method_training.encode_clips", again)
     for without, other in (("video", "sensors"), ("sensors", "video"), ("gyro", "video")):
         table = trainer.encoded(job, method, "novel", without)
         kept = [name for name in table._leaves if name.startswith(f"{other}.")]

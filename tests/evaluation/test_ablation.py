@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.data.episodes.suites import Suite
-from harness.data.task.task import Task
-from harness.evaluation.ablation import Ablations, removable
-from harness.evaluation.features import FeatureTable
-from harness.evaluation.scoring import Answers, answer_suite
-from harness.records import Ablation, EvaluationRecord, RecordFolder
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.ablation import Ablations, removable
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.evaluation.scoring import Answers, answer_suite
+from mmact_oneshot.harness.records import Ablation, EvaluationRecord, RecordFolder
 from tests.helpers.toy_runs import run, task_with, workspace
 from tests.helpers.toys import CPU, toy_task
 

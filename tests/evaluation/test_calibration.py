@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.evaluation.metrics import calibrate
-from harness.records import Calibration
+from mmact_oneshot.harness.evaluation.metrics import calibrate
+from mmact_oneshot.harness.records import Calibration
 
 
 def calibrated(predicted: object, confidence: object, label: object) -> Calibration:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Features, FewShotMethod, Needs, Setup
-from harness.data.task.clip_source import ClipSource
-from harness.data.task.task import Task
-from harness.evaluation.features import embed_clips, encode_clips
-from harness.evaluation.operations import count_operations
-from harness.records import Operations
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.features import embed_clips, encode_clips
+from mmact_oneshot.harness.evaluation.operations import count_operations
+from mmact_oneshot.harness.records import Operations
 from tests.helpers.toys import CPU, toy_task
 
 IN, ENCODED, OUT = 16 * 3, 10, 7  # a sensor of the toy: 16 instants, 3 axes

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.evaluation.external import recorded_suite
-from harness.evaluation.predictions_file import Predictions, read_predictions
-from harness.records import Episodes, RecordFolder, SuiteRecord
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.evaluation.external import recorded_suite
+from mmact_oneshot.harness.evaluation.predictions_file import Predictions, read_predictions
+from mmact_oneshot.harness.records import Episodes, RecordFolder, SuiteRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.scored_runs import EPISODES, csv, lines, make_run, oneshot, refused, right
 from tests.helpers.small_runs import CLASSES
 

@@ -9,20 +9,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.protonet import ProtoNet
-from harness.api import Features, FewShotMethod, Needs, Setup
-from harness.config.plugins.registry import load_method
-from harness.data.episodes.sampling import Draws
-from harness.data.episodes.suites import Suite
-from harness.data.task.clip_source import ClipSource
-from harness.data.task.task import Task
-from harness.encoders.build import build_encoder
-from harness.evaluation import features as features_module
-from harness.evaluation import scoring as scoring_module
-from harness.evaluation.features import FeatureTable, embed_clips, encode_clips
-from harness.evaluation.metrics import measure
-from harness.evaluation.scoring import answer_suite
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
+from mmact_oneshot.harness.data.episodes.sampling import Draws
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import build_encoder
+from mmact_oneshot.harness.evaluation import features as features_module
+from mmact_oneshot.harness.evaluation import scoring as scoring_module
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips, encode_clips
+from mmact_oneshot.harness.evaluation.metrics import measure
+from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.plugins.methods import load_method
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.toys import CPU, toy_task
 
 SETUP = Setup(("sensors",), ("acc", "gyro"), 6, 5, 1)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.episodes.suites import Suite
-from harness.data.store import Store
-from harness.data.task.task import Task
-from harness.evaluation.metrics import evaluation_digest
-from harness.evaluation.suite_record import episodes_of, record_suite
-from harness.records import Episodes, RecordFolder, SuiteRecord
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.metrics import evaluation_digest
+from mmact_oneshot.harness.evaluation.suite_record import episodes_of, record_suite
+from mmact_oneshot.harness.records import Episodes, RecordFolder, SuiteRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.toys import toy_store, toy_task
 
 ABSENT, DEAF = 7, 12  # places in the suite's clip list: without video, and without accelerometer

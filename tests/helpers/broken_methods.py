@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Setup, Targets
-from harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, LossTerms, Needs, Setup, Targets
+from mmact_oneshot.harness.encoders.fusion import Fusion
 
 
 class Honest(FewShotMethod):
@@ -192,7 +193,136 @@ class NoScalar(Honest):
         return {"distances": self.score(support, query)}
 
 
+class ReadsAnyway(Honest):
+    """Reads a sensor of every clip, whatever the row's modalities are."""
+
+    def encode_own(self, clips: Clips) -> Features:
+        return {"mean": clips.sensors["acc"].mean(dim=1)}
+
+
+class Remembers(Honest):
+    """Keeps a running mean of all it has embedded."""
+
+    mean: Tensor
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.register_buffer("mean", torch.zeros(8))
+
+    def embed(self, encoded: Features) -> Features:
+        vectors = super().embed(encoded)["vector"]
+        if not self.training:
+            self.mean = 0.9 * self.mean + 0.1 * vectors.mean(dim=0).detach()
+        return {"vector": vectors * self.mean.cos()}
+
+
+class ChangesClips(Honest):
+    """Normalises the clips in place."""
+
+    def encode(self, clips: Clips) -> Features:
+        for values in clips.sensors.values():
+            values.clamp_(-1, 1)
+        return super().encode(clips)
+
+
+class ChangesFeatures(Honest):
+    """Centres the queries in place."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        query["vector"].mul_(2)
+        return super().score(support, query)
+
+
+class TakesAbsenceForSilence(Honest):
+    """Concatenates the vectors of both modalities, whether they are there or not."""
+
+    def __init__(self, setup: Setup) -> None:
+        FewShotMethod.__init__(self, setup)
+        self.linear = nn.Linear(setup.width("vector"), 8)
+
+    def embed(self, encoded: Features) -> Features:
+        vectors = [encoded[f"{name}.vector"] for name in self.setup.modalities]
+        return {"vector": self.linear(torch.cat(vectors, dim=-1))}
+
+
+class DrawsFromTheGlobalGenerator(Honest):
+    """Draws random numbers in evaluation, and does nothing with them."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        torch.rand(3)
+        return super().score(support, query)
+
+
+class SeedsNumpy(Honest):
+    """Seeds a generator that others use."""
+
+    def encode(self, clips: Clips) -> Features:
+        np.random.seed(0)  # noqa: NPY002
+        return super().encode(clips)
+
+
+class OneQueryTooFew(Honest):
+    """Squeezes whatever axis has one entry."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        scores = super().score(support, query)
+        return scores.squeeze(1) if scores.shape[1] == 1 else scores
+
+
+class OneShotOnly(Honest):
+    """Takes the support for its prototypes where there are several shots."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        vectors = support["vector"]
+        prototypes = vectors.sum(dim=2) / (2 if vectors.shape[2] < 5 else 0)
+        return -torch.cdist(query["vector"], prototypes)
+
+
+class FiveWayOnly(Honest):
+    """Counts on the ways of the paper."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        return super().score(support, query).unflatten(2, (5, 1)).squeeze(3)
+
+
+class MixesDevices(Honest):
+    """Makes a tensor where tensors are made if nobody says where."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        scores = super().score(support, query)
+        return scores * torch.full((scores.shape[2],), 2.0)
+
+
+class ReadsBack(Honest):
+    """Decides by a value, for which the device must be waited for."""
+
+    def loss(self, support: Features, query: Features, targets: Targets) -> LossTerms:
+        terms = super().loss(support, query, targets)
+        return terms if terms["cross_entropy"].item() > 0 else {"cross_entropy": terms["cross_entropy"] * 1}
+
+
+class ReadsBackInScore(Honest):
+    """Decides by a mask, whose size must be waited for."""
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        scores = super().score(support, query)
+        return scores if len(scores[scores > 1e9]) == 0 else scores * 1
+
+
 BROKEN = {
+    ReadsAnyway: "modalities",
+    Remembers: "memory",
+    ChangesClips: "inputs",
+    ChangesFeatures: "inputs",
+    TakesAbsenceForSilence: "absence",
+    DrawsFromTheGlobalGenerator: "random-state",
+    SeedsNumpy: "random-state",
+    OneQueryTooFew: "sizes",
+    OneShotOnly: "sizes",
+    FiveWayOnly: "sizes",
+    MixesDevices: "device",
+    ReadsBack: "device",
+    ReadsBackInScore: "device",
     OtherQueries: "inductive",
     OtherEpisodes: "batching",
     BatchStatistics: "clip-independence",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.api import Features, FewShotMethod
+from mmact_oneshot.harness.api import Features, FewShotMethod
 from tests.parity.arrays import clips
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from harness.api import Clips
-from harness.encoders.sizes import Size
-from harness.encoders.tokens import Layout, Split
-from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.masking import Masking
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.tokens import Layout, Split
+from mmact_oneshot.methods.mu_mae.autoencoder import MultimodalAutoencoder
+from mmact_oneshot.methods.mu_mae.masking import Masking
 
 SENSORS = ("phone", "watch")
 LAYOUT = Layout(frames=4, size=16, patch=8, sensors=SENSORS, samples=32, sensor_tokens=8)

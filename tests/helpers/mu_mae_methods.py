@@ -9,11 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.api import Clips, ClipShape, Features, FewShotMethod, Setup, Targets
-from harness.benchmark.conformance.bench import BASE_CLASSES, SENSORS, TRANSFORMER, WAY, Bench, TinyEncoder
-from harness.runtime.seeding import seeded
-from methods.mu_mae.method import MuMAE
-from methods.mu_mae.pretraining import MaskedAutoencoding
+from mmact_oneshot.harness.api import Clips, ClipShape, Features, FewShotMethod, Setup, Targets
+from mmact_oneshot.harness.benchmark.conformance.bench import (
+    BASE_CLASSES,
+    SENSORS,
+    TRANSFORMER,
+    WAY,
+    Bench,
+    TinyEncoder,
+)
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.methods.mu_mae.method import MuMAE
+from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
 
 BOTH = ("video", "sensors")
 States = Mapping[str, Mapping[str, Tensor]]

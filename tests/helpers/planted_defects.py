@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.data.clips import ClipTable, SensorSpec
+from mmact_oneshot.harness.data.clips import ClipTable, SensorSpec
 
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
 ACC = SensorSpec("acc_phone", "m/s^2", 100.0, "pocket")

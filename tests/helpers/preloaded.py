@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from harness.encoders.torchvision_stub import declare_missing_operators
+from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
 
 declare_missing_operators()
 for name in (
-    "harness.benchmark.run",
-    "harness.report",
-    "methods.mu_mae",
-    "baselines.protonet",
-    "baselines.trx",
+    "mmact_oneshot.harness.benchmark.run",
+    "mmact_oneshot.harness.report",
+    "mmact_oneshot.methods.mu_mae",
+    "mmact_oneshot.baselines.protonet",
+    "mmact_oneshot.baselines.trx",
     "timm.models.vision_transformer",
     "torch._dynamo",  # counting operations loads it
     "torch.utils.tensorboard",

@@ -11,16 +11,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup, TransformerSpec
-from harness.config.budgets import PretrainingBudget
-from harness.data.task.clip_source import ClipSource, LoadedClips
-from harness.data.task.task import Task
-from harness.runtime.progress import Silent, Watcher
-from harness.runtime.seeding import seeded
-from harness.training.initialisation import clip_shape
-from harness.training.pretraining_loop import PretrainingClips, PretrainingProgress, ProbeFunction, pretrain
-from harness.training.workspace import TrainingContext
-from methods.mu_mae.pretraining import MaskedAutoencoding
+from mmact_oneshot.harness.api import Clips, LossTerms, Pretraining, Reconstruction, Setup, TransformerSpec
+from mmact_oneshot.harness.config.budgets import PretrainingBudget
+from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import clip_shape
+from mmact_oneshot.harness.runtime.progress import Silent, Watcher
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.pretraining_loop import (
+    PretrainingClips,
+    PretrainingProgress,
+    ProbeFunction,
+    pretrain,
+)
+from mmact_oneshot.harness.training.workspace import TrainingContext
+from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
 from tests.helpers.toys import CPU
 
 SAMPLES = 16  # of a sensor, in the toy settings

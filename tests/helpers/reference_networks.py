@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from harness.api import Clips
-from harness.config.specs import VideoEncoderSpec
-from harness.encoders.video import VideoEncoder
-from harness.runtime.seeding import seeded
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.config.specs import VideoEncoderSpec
+from mmact_oneshot.harness.encoders.video import VideoEncoder
+from mmact_oneshot.harness.runtime.seeding import seeded
 
 SENSORS = ("acc", "gyro")
 SMALL: dict[str, Any] = {"channels": [8, 8, 16, 16], "stem_width": 8}

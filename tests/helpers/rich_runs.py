@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import RecordFolder, SkippedRecord, StudyRow
+from mmact_oneshot.harness.records import RecordFolder, SkippedRecord, StudyRow
 from tests.helpers.small_runs import (
     BOTH,
     CLASSES,

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from typer.testing import CliRunner, Result
 
-from harness.cli import main as cli
-from harness.evaluation.external import recorded_suite
-from harness.records import Episodes, RecordFolder
+from mmact_oneshot.harness.cli import main as cli
+from mmact_oneshot.harness.evaluation.external import recorded_suite
+from mmact_oneshot.harness.records import Episodes, RecordFolder
 from tests.helpers.small_runs import add, add_suite, answers
 
 EPISODES = 40

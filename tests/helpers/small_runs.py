@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.studies import modality_label
-from harness.records import (
+from mmact_oneshot.harness.config.studies import modality_label
+from mmact_oneshot.harness.records import (
     Episodes,
     EvaluationRecord,
     PretrainingRecord,
@@ -22,10 +22,10 @@ from harness.records import (
     SuiteRecord,
     TrainingRecord,
 )
-from harness.report import read_report
-from harness.report.results.rankings import Row
-from harness.report.results.report import StudySuite
-from harness.runtime.digests import digest
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.results.rankings import Row
+from mmact_oneshot.harness.report.results.report import StudySuite
+from mmact_oneshot.harness.runtime.digests import digest
 
 CLASSES = ("alpha", "beta", "gamma")
 DATA: dict[str, Any] = {

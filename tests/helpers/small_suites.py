@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.report.statistics import Identities, Slots
+from mmact_oneshot.harness.report.statistics import Identities, Slots
 
 Cluster = Callable[[int, int], int]
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.benchmark.plan import Plan, make_plan
-from harness.benchmark.run import run_plan
-from harness.benchmark.steps import Step, pending_steps
-from harness.data.store import Store
-from harness.data.task.task import Task
-from harness.records import RecordFolder
-from harness.records.schema import Record
-from harness.runtime.progress import Silent, Watcher
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.plan import Plan, make_plan
+from mmact_oneshot.harness.benchmark.run import run_plan
+from mmact_oneshot.harness.benchmark.steps import Step, pending_steps
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.records import RecordFolder
+from mmact_oneshot.harness.records.schema import Record
+from mmact_oneshot.harness.runtime.progress import Silent, Watcher
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toys import CPU, toy_task
 
 Rows = list[dict[str, Any]]

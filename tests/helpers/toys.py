@@ -8,15 +8,15 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from harness.config.budgets import Budget
-from harness.config.presets import parse_settings
-from harness.config.settings import Settings
-from harness.config.specs import StoreSpec
-from harness.data.clips import IDENTITY, with_ids
-from harness.data.splits import Split
-from harness.data.store import Store
-from harness.data.task.task import Task
-from harness.runtime.device import choose_device
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.config.presets import parse_settings
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.specs import StoreSpec
+from mmact_oneshot.harness.data.clips import IDENTITY, with_ids
+from mmact_oneshot.harness.data.splits import Split
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.runtime.device import choose_device
 
 CPU = choose_device("cpu", "float32")
 ROLES = {"base": 6, "validation": 5, "novel": 5}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.api import Encoder, Features, Setup, Targets
+from mmact_oneshot.harness.api import Encoder, Features, Setup, Targets
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.can import CAN
-from baselines.meta_fusion import local_cross_entropy
-from harness.api import Features
+from mmact_oneshot.baselines.can import CAN
+from mmact_oneshot.baselines.meta_fusion import local_cross_entropy
+from mmact_oneshot.harness.api import Features
 from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, load, prefixes, setup, targets, tensor
 
 

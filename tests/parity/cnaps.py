@@ -7,7 +7,7 @@ import re
 import numpy as np
 from torch import Tensor
 
-from baselines.cnaps import ClassifierGenerator, FilmGenerator, mahalanobis, precisions
+from mmact_oneshot.baselines.cnaps import ClassifierGenerator, FilmGenerator, mahalanobis, precisions
 from tests.parity.arrays import Arrays, by_class, labels, load, prefixes, tensor
 
 PARTS = {"gamma1": ("gamma", 0), "beta1": ("beta", 0), "gamma2": ("gamma", 1), "beta2": ("beta", 1)}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.hyrsm import HyRSM, position_table
+from mmact_oneshot.baselines.hyrsm import HyRSM, position_table
 from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, load, prefixes, setup, tensor
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from baselines.mastaf import MASTAF
-from baselines.meta_fusion import cross_attention
+from mmact_oneshot.baselines.mastaf import MASTAF
+from mmact_oneshot.baselines.meta_fusion import cross_attention
 from tests.parity.arrays import Arrays, FixedFeatures, clips, load, prefixes, setup, tensor
 
 

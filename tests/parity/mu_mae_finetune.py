@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.api import Clips, ClipShape, Encoder, Setup, TransformerSpec
-from harness.encoders.multimodal import MultimodalEncoder
-from harness.encoders.sizes import SIZES, Size
-from harness.encoders.tokens import Layout
-from methods.mu_mae import scoring
-from methods.mu_mae.fusion import CrossAttention, FusionModel, PriorGuidedFusion, SensorCNN
-from methods.mu_mae.heads import AttentionHead
-from methods.mu_mae.method import MuMAE
-from methods.mu_mae.released_inputs import frame_indices, scaled_sensor, sensor_rows
-from methods.mu_mae.scoring import AttendedMaps
+from mmact_oneshot.harness.api import Clips, ClipShape, Encoder, Setup, TransformerSpec
+from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder
+from mmact_oneshot.harness.encoders.sizes import SIZES, Size
+from mmact_oneshot.harness.encoders.tokens import Layout
+from mmact_oneshot.methods.mu_mae import scoring
+from mmact_oneshot.methods.mu_mae.fusion import CrossAttention, FusionModel, PriorGuidedFusion, SensorCNN
+from mmact_oneshot.methods.mu_mae.heads import AttentionHead
+from mmact_oneshot.methods.mu_mae.method import MuMAE
+from mmact_oneshot.methods.mu_mae.released_inputs import frame_indices, scaled_sensor, sensor_rows
+from mmact_oneshot.methods.mu_mae.scoring import AttendedMaps
 from tests.parity.arrays import Arrays, FixedFeatures, by_class, labels, load, prefixes, targets, tensor
 from tests.parity.mu_mae_pretrain import SENSORS, load_released, released_clips
 

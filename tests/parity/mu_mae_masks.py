@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from methods.mu_mae.masking import counts
+from mmact_oneshot.methods.mu_mae.masking import counts
 from tests.parity.arrays import Arrays, prefixes
 
 

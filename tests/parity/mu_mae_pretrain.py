@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips
-from harness.encoders.sizes import Size
-from harness.encoders.tokens import Layout, Split
-from harness.encoders.video import PIXELS
-from methods.mu_mae.autoencoder import MultimodalAutoencoder
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.sizes import Size
+from mmact_oneshot.harness.encoders.tokens import Layout, Split
+from mmact_oneshot.harness.encoders.video import PIXELS
+from mmact_oneshot.methods.mu_mae.autoencoder import MultimodalAutoencoder
 from tests.parity.arrays import Arrays, tensor
 
 SENSORS = ("phone", "watch", "gyroscope", "orientation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from baselines.otam import OTAM, alignment, frame_distances
+from mmact_oneshot.baselines.otam import OTAM, alignment, frame_distances
 from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, prefixes, setup, tensor
 
 

@@ -7,8 +7,8 @@ import re
 import numpy as np
 from torch import Tensor
 
-from baselines.strm import PLACES, STRM
-from harness.api import Features
+from mmact_oneshot.baselines.strm import PLACES, STRM
+from mmact_oneshot.harness.api import Features
 from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, load, prefixes, setup, tensor
 
 OF_TRX = ("key_projection", "value_projection", "key_layernorm")

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.trx import TRX, frame_indices_at_test, positional_encoding, tuples
-from harness.api import Features
+from mmact_oneshot.baselines.trx import TRX, frame_indices_at_test, positional_encoding, tuples
+from mmact_oneshot.harness.api import Features
 from tests.parity.arrays import Arrays, FixedFeatures, by_class, clips, labels, load, prefixes, setup, targets, tensor
 
 

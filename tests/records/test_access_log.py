@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import RecordFolder
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.records import RecordFolder
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def access(number: int) -> dict[str, str]:

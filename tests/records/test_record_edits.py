@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.records import EvaluationRecord, RecordFolder, TrainingRecord, read_record
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, TrainingRecord, read_record
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.records.test_records import evaluation, training
 
 LABEL = np.random.default_rng(0).integers(0, 5, (20, 5)).astype(np.int8)

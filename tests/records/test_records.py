@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.records import (
+from mmact_oneshot.harness.records import (
     EvaluationRecord,
     RecordFolder,
     SearchRecord,
@@ -18,7 +18,7 @@ from harness.records import (
     TrainingRecord,
     Trial,
 )
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 ORIGIN = {
     "layout": "mmact",

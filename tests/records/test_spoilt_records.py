@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.records import RecordFolder, SuiteRecord
-from harness.report import read_report
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.records import RecordFolder, SuiteRecord
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers import toy_runs
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import Report, read_report
+from mmact_oneshot.harness.report import Report, read_report
 from tests.helpers.rich_runs import rich_run
 
 

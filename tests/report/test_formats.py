@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.data.episodes.suites import SUITES
-from harness.report import formats, suite_names
-from harness.report.formats import MINUS, MISSING
-from harness.report.statistics import Interval
+from mmact_oneshot.harness.data.episodes.suites import SUITES
+from mmact_oneshot.harness.report import formats, suite_names
+from mmact_oneshot.harness.report.formats import MINUS, MISSING
+from mmact_oneshot.harness.report.statistics import Interval
 
 NAN = float("nan")
 

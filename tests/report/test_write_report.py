@@ -16,13 +16,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness.cli import main
-from harness.report import read_report, write_files, write_report
-from harness.report.model.blocks import Chart
-from harness.report.model.document import document
-from harness.report.results.report import StudySuite
-from harness.report.statistics.family import Family
-from harness.report.writers.terminal import show
+from mmact_oneshot.harness.cli import main
+from mmact_oneshot.harness.report import read_report, write_files, write_report
+from mmact_oneshot.harness.report.model.blocks import Chart
+from mmact_oneshot.harness.report.model.document import document
+from mmact_oneshot.harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.statistics.family import Family
+from mmact_oneshot.harness.report.writers.terminal import show
 from tests.helpers.html_page import Page
 from tests.helpers.small_runs import (
     BETTER,
@@ -44,7 +44,7 @@ FILES = {
 }  # fmt: skip
 WRITE = """
 import pathlib, sys
-from harness.report import write_report
+from mmact_oneshot.harness.report import write_report
 write_report(pathlib.Path(sys.argv[1]))
 """
 
@@ -102,9 +102,9 @@ def test_a_report_needs_neither_torch_nor_pandas(run: Path) -> None:
     code = """
 import io, pathlib, sys
 from rich.console import Console
-import harness.cli.report
-from harness.report import write_report
-from harness.report.writers.terminal import show
+import mmact_oneshot.harness.cli.report
+from mmact_oneshot.harness.report import write_report
+from mmact_oneshot.harness.report.writers.terminal import show
 report, _ = write_report(pathlib.Path(sys.argv[1]))
 show(report, Console(file=io.StringIO()))
 assert not {"torch", "timm", "pandas", "matplotlib"} & set(sys.modules), sorted(sys.modules)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.runtime.digests import digest, file_sha256
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.digests import digest, file_sha256
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 CONTENT: dict[str, Any] = {"a": 1, "b": {"c": [1, 2], "d": None}}
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.runtime.errors import HarnessError
-from harness.training.checkpoint import load_state, load_weights, save_state, save_weights
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.checkpoint import load_state, load_weights, save_state, save_weights
 
 
 def network(width: int = 3) -> nn.Module:

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from harness.config.presets import load_settings
-from harness.config.protocols import HEADLINE, PAPER, Protocol
-from harness.config.settings import Settings
-from harness.config.studies import Row
-from harness.data.store import Store
-from harness.data.task.task import Task
-from harness.runtime.digests import digest
-from harness.runtime.errors import HarnessError
-from harness.training.conditions import Conditions, common_conditions, training_conditions, weights_of
-from harness.training.job import TrainingJob
+from mmact_oneshot.harness.config.presets import load_settings
+from mmact_oneshot.harness.config.protocols import HEADLINE, PAPER, Protocol
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.config.studies import Row
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.conditions import Conditions, common_conditions, training_conditions, weights_of
+from mmact_oneshot.harness.training.job import TrainingJob
 from tests.helpers.toy_runs import planned, task_with, workspace
 from tests.helpers.toys import SPLIT, toy_store, toy_task
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Targets
-from harness.data.task.clip_source import ClipSource
-from harness.data.task.task import Task
-from harness.encoders.build import build_encoder
-from harness.encoders.fusion import Fusion
-from harness.runtime.seeding import seeded
-from harness.training.batches import EpisodeBatch, episode_batch
-from harness.training.gradients import backward
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, LossTerms, Setup, Targets
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import build_encoder
+from mmact_oneshot.harness.encoders.fusion import Fusion
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.batches import EpisodeBatch, episode_batch
+from mmact_oneshot.harness.training.gradients import backward
 from tests.helpers.toys import CPU, toy_task
 
 BOTH = ("video", "sensors")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.api import NotApplicable
-from harness.benchmark.steps import PretrainingStep
-from harness.data.store import Store
-from harness.runtime.errors import HarnessError
-from harness.training.initialisation import Pretrained, ReleasedWeights, Scratch, require_modality
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.api import NotApplicable
+from mmact_oneshot.harness.benchmark.steps import PretrainingStep
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.initialisation import Pretrained, ReleasedWeights, Scratch, require_modality
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import planned, task_with, workspace
 from tests.helpers.toys import toy_store
 

@@ -11,20 +11,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.protonet import ProtoNet
-from harness.api import Features, FewShotMethod, Setup
-from harness.config.budgets import Budget
-from harness.config.protocols import HEADLINE, PAPER, Protocol
-from harness.data.task.clip_source import ClipSource
-from harness.data.task.task import Task
-from harness.encoders.build import build_encoder, state_digest
-from harness.evaluation.features import FeatureTable, encode_clips
-from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Silent, Watcher
-from harness.runtime.seeding import seeded
-from harness.training.episodic import validation_accuracy
-from harness.training.loop import Source, Trained, TrainingEpisodes, train, validation_steps
-from harness.training.workspace import TrainingContext
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.harness.api import Features, FewShotMethod, Setup
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.config.protocols import HEADLINE, PAPER, Protocol
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import build_encoder, state_digest
+from mmact_oneshot.harness.evaluation.features import FeatureTable, encode_clips
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.progress import Silent, Watcher
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.episodic import validation_accuracy
+from mmact_oneshot.harness.training.loop import Source, Trained, TrainingEpisodes, train, validation_steps
+from mmact_oneshot.harness.training.workspace import TrainingContext
 from tests.helpers.pretrainings import Steps
 from tests.helpers.toys import CPU, toy_store, toy_task
 

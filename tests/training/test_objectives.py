@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from harness.api import Targets
-from harness.training.objectives import OBJECTIVES, ClassificationObjective, PrototypeObjective
+from mmact_oneshot.harness.api import Targets
+from mmact_oneshot.harness.training.objectives import OBJECTIVES, ClassificationObjective, PrototypeObjective
 from tests.helpers.head_features import embedded, random
 from tests.parity.arrays import FixedFeatures, setup
 

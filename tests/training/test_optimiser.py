@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness.config.budgets import Budget
-from harness.training.optimiser import build_optimiser, rate
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.training.optimiser import build_optimiser, rate
 from tests.helpers.toys import CPU
 
 

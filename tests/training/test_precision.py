@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import FewShotMethod
-from harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
-from harness.benchmark.conformance.checks import MODALITIES
-from harness.config.plugins.registry import load_method, method_names
-from harness.runtime.device import Device, choose_device
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
+from mmact_oneshot.harness.benchmark.conformance.checks import MODALITIES
+from mmact_oneshot.harness.plugins.methods import load_method, method_names
+from mmact_oneshot.harness.runtime.device import Device, choose_device
 
 pytestmark = pytest.mark.slow  # every method twice
 

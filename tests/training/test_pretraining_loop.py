@@ -14,12 +14,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Clips, LossTerms, Pretraining
-from harness.data.task.task import Task
-from harness.encoders.build import state_digest
-from harness.runtime.errors import DivergedError
-from harness.training.optimiser import build_pretraining_optimiser
-from harness.training.pretraining_draws import mask_draws, rows_of_step
+from mmact_oneshot.harness.api import Clips, LossTerms, Pretraining
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import state_digest
+from mmact_oneshot.harness.runtime.errors import DivergedError
+from mmact_oneshot.harness.training.optimiser import build_pretraining_optimiser
+from mmact_oneshot.harness.training.pretraining_draws import mask_draws, rows_of_step
 from tests.helpers.pretrainings import BOTH, BUDGET, Guessing, Recording, Steps, autoencoding, pretrained
 from tests.helpers.toys import CPU, toy_task
 

@@ -15,10 +15,10 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.cli.watch import TerminalWatcher
-from harness.data.task.task import Task
-from harness.training.checkpoint import save_state
-from harness.training.pretraining_loop import PretrainingProgress
+from mmact_oneshot.harness.cli.watch import TerminalWatcher
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.training.checkpoint import save_state
+from mmact_oneshot.harness.training.pretraining_loop import PretrainingProgress
 from tests.helpers.pretrainings import BOTH, BUDGET, Guessing, Recording, Steps, autoencoding, pretrained
 from tests.helpers.toys import toy_task
 
@@ -94,7 +94,7 @@ def test_the_device_is_waited_for_at_checkpoints_only(
         save_state(path, state)
         watcher.keep()
 
-    monkeypatch.setattr("harness.training.pretraining_loop.save_state", saved)
+    monkeypatch.setattr("mmact_oneshot.harness.training.pretraining_loop.save_state", saved)
     with reads:
         pretrained(task, network, tmp_path / "x.state", budget=BUDGET.model_copy(update={"clip": 1.0}), watcher=watcher)
     reads.found.clear()

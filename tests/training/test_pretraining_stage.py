@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.benchmark.set_aside import set_aside
-from harness.benchmark.steps import PretrainingStep
-from harness.data.store import Store
-from harness.data.task.task import Task
-from harness.records import PretrainingRecord, RecordFolder, SkippedRecord, TrainingRecord
-from harness.runtime.progress import Watcher
-from harness.training.job import TrainingJob
-from harness.training.pretraining import run_pretraining
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.set_aside import set_aside
+from mmact_oneshot.harness.benchmark.steps import PretrainingStep
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.records import PretrainingRecord, RecordFolder, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.pretraining import run_pretraining
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Interrupt, Titles, lasting, one, planned, run, task_with, workspace
 from tests.helpers.toys import toy_store
 

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from harness.benchmark.cost.work import trials
-from harness.benchmark.plan import Plan
-from harness.benchmark.set_aside import set_aside
-from harness.benchmark.steps import SearchStep
-from harness.config.budgets import Budget
-from harness.data.store import Store
-from harness.records import EvaluationRecord, RecordFolder, SearchRecord, SkippedRecord, TrainingRecord
-from harness.runtime.errors import DivergedError
-from harness.runtime.progress import Watcher
-from harness.training.job import TrainingJob
-from harness.training.loop import Trained
-from harness.training.method_training import MethodTraining
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.cost.work import trials
+from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.benchmark.set_aside import set_aside
+from mmact_oneshot.harness.benchmark.steps import SearchStep
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, SearchRecord, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.runtime.errors import DivergedError
+from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.loop import Trained
+from mmact_oneshot.harness.training.method_training import MethodTraining
+from mmact_oneshot.harness.training.workspace import Workspace
 from tests.helpers.toy_runs import Interrupt, Titles, lasting, one, planned, run, task_with, workspace
 from tests.helpers.toys import toy_settings, toy_store
 

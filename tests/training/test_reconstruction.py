@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harness.api import Clips, Pretraining, Reconstruction
-from harness.data.task.task import Task
-from harness.training import reconstruction
-from harness.training.reconstruction import draw_reconstruction
+from mmact_oneshot.harness.api import Clips, Pretraining, Reconstruction
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.training import reconstruction
+from mmact_oneshot.harness.training.reconstruction import draw_reconstruction
 from tests.helpers.pretrainings import Guessing, autoencoding, source_of
 from tests.helpers.toys import CPU, toy_task
 

@@ -8,8 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, ClipShape, Encoder, Features, FewShotMethod, Film, Setup, TransformerSpec
-from harness.runtime.seeding import seeded
+from mmact_oneshot.harness.api import (
+    Clips,
+    ClipShape,
+    Encoder,
+    Features,
+    FewShotMethod,
+    Film,
+    Setup,
+    Targets,
+    TransformerSpec,
+)
+from mmact_oneshot.harness.runtime.seeding import seeded
 
 SENSORS = ("acc", "gyro")
 WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused
@@ -72,12 +82,12 @@ class Bench:
     def __init__(self, method: type[FewShotMethod], modalities: tuple[str, ...], settings: dict[str, Any]) -> None:
         self.method, self.modalities, self.settings = method, modalities, settings
 
-    def build(self, seed: int = 0, tuned: bool = True) -> FewShotMethod:
+    def build(self, seed: int = 0, tuned: bool = True, way: int = WAY) -> FewShotMethod:
         """A new instance, in evaluation mode, on new encoders."""
         outputs = self.method.needs.outputs
         with seeded("conformance", seed):
             encoders = {name: TinyEncoder(name, outputs).requires_grad_(tuned) for name in self.modalities if outputs}
-            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, WAY, 1, encoders, ClipShape(4, 16, 16), TRANSFORMER)
+            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, way, 1, encoders, ClipShape(4, 16, 16), TRANSFORMER)
             method = self.method(setup, **self.settings)
             for network in method.own_encoders():
                 network.requires_grad_(tuned)
@@ -106,12 +116,20 @@ class Bench:
         with torch.no_grad():
             return method.embed(method.encode(clips))
 
-    def episodes(self, features: Features, shot: int = SHOT, queries: int = QUERIES) -> tuple[Features, Features]:
+    def episodes(
+        self, features: Features, shot: int = SHOT, queries: int = QUERIES, way: int = WAY
+    ) -> tuple[Features, Features]:
         """The first clips as support (E, way, shot, ...), the next as queries (E, Q, ...)."""
-        supports = EPISODES * WAY * shot
-        support = {k: v[:supports].unflatten(0, (EPISODES, WAY, shot)) for k, v in features.items()}
+        supports = EPISODES * way * shot
+        support = {k: v[:supports].unflatten(0, (EPISODES, way, shot)) for k, v in features.items()}
         query = {k: v[supports:][: EPISODES * queries].unflatten(0, (EPISODES, queries)) for k, v in features.items()}
         return support, query
+
+    def targets(self) -> Targets:
+        """Labels of the episodes: queries of all classes, base classes that differ from episode to episode."""
+        label = torch.arange(EPISODES * QUERIES).reshape(EPISODES, QUERIES) % WAY
+        classes = torch.arange(WAY).repeat(EPISODES, 1) + torch.arange(EPISODES)[:, None]
+        return Targets(label, classes, classes.gather(1, label))
 
     def task(self, seed: int = 0) -> tuple[FewShotMethod, Features, Features]:
         """A method with support and query features."""

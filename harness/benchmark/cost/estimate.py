@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.benchmark.cost.memory import SPARE, free_bytes, step_bytes
-from harness.benchmark.cost.rates import measure_rates
-from harness.benchmark.cost.work import Work, trials, work_of
-from harness.benchmark.steps import Step
-from harness.data.store import MANIFEST, expected_bytes
-from harness.runtime.errors import HarnessError
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.cost.memory import SPARE, free_bytes, step_bytes
+from mmact_oneshot.harness.benchmark.cost.rates import measure_rates
+from mmact_oneshot.harness.benchmark.cost.work import Work, trials, work_of
+from mmact_oneshot.harness.benchmark.steps import Step
+from mmact_oneshot.harness.data.store import MANIFEST, expected_bytes
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 @dataclass(frozen=True)

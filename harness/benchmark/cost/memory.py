@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.api import Clips
-from harness.encoders.backbone import on_meta
-from harness.runtime.device import Device
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.encoders.backbone import on_meta
+from mmact_oneshot.harness.runtime.device import Device
 
 STATE = 16  # bytes of a parameter in training: itself, its gradient and AdamW's two averages, float32
 HALF = 0.6  # of activations under bfloat16: norms and losses stay in float32

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, FewShotMethod
-from harness.config.settings import Settings
-from harness.data.task.task import Task
-from harness.encoders.build import build_encoder, clips_like
-from harness.runtime.digests import digest
-from harness.training.conditions import encoder_conditions
-from harness.training.initialisation import Pretrained
-from harness.training.job import TrainingJob, build_untrained
-from harness.training.warm_start import EncoderKey
+from mmact_oneshot.harness.api import Clips, FewShotMethod
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.build import build_encoder, clips_like
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.training.conditions import encoder_conditions
+from mmact_oneshot.harness.training.initialisation import Pretrained
+from mmact_oneshot.harness.training.job import TrainingJob, build_untrained
+from mmact_oneshot.harness.training.warm_start import EncoderKey
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Network:
     settings: Settings
 
     def clips(self, sensors: tuple[str, ...], count: int, make: Callable[..., Tensor] = torch.zeros) -> Clips:
-        """Clips as the network gets them; see :func:`harness.encoders.build.clips_like`."""
+        """Clips as the network gets them; see :func:`mmact_oneshot.harness.encoders.build.clips_like`."""
         return clips_like(self.settings, self.modalities, sensors, count, make)
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harness.api import NotApplicable
-from harness.benchmark.cost.networks import Network
-from harness.runtime.device import Device
+from mmact_oneshot.harness.api import NotApplicable
+from mmact_oneshot.harness.benchmark.cost.networks import Network
+from mmact_oneshot.harness.runtime.device import Device
 
 BATCH = 16
 PATIENCE = 0.5  # seconds

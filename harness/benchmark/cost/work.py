@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.benchmark.cost.networks import Network, encoder_network, has_own_networks, pretraining_network, row_network
-from harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
-from harness.config.budgets import Budget
-from harness.config.protocols import Protocol
-from harness.data.task.task import Task
-from harness.evaluation.ablation import wanted_ablations
-from harness.training.job import TrainingJob
-from harness.training.workspace import Workspace
+from mmact_oneshot.harness.benchmark.cost.networks import (
+    Network,
+    encoder_network,
+    has_own_networks,
+    pretraining_network,
+    row_network,
+)
+from mmact_oneshot.harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
+from mmact_oneshot.harness.config.budgets import Budget
+from mmact_oneshot.harness.config.protocols import Protocol
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation.ablation import wanted_ablations
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from harness.config.overrides import apply_override, names_at
-from harness.config.settings import CHANGEABLE, Settings
-from harness.config.studies import Row
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.config.overrides import apply_override, names_at
+from mmact_oneshot.harness.config.settings import CHANGEABLE, Settings
+from mmact_oneshot.harness.config.studies import Row
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 PRESETS = ("quick", "standard", "full", "published")
 EXTENDS = "extends"
@@ -32,6 +33,13 @@ def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
         apply_override(content, override, Settings)
     content["overrides"] = given
     return parse_settings(content, f"preset {preset}" if preset in PRESETS else preset)
+
+
+def preset_comment(preset: str) -> str:
+    """The first paragraph of comments of a shipped preset."""
+    text = (resources.files("mmact_oneshot.harness.config.presets") / f"{preset}.toml").read_text("utf-8")
+    lines = list(takewhile(lambda line: line.startswith("# "), text.splitlines()))
+    return " ".join(line.removeprefix("# ") for line in lines)
 
 
 def parse_settings(content: Mapping[str, Any], where: str) -> Settings:
@@ -78,7 +86,7 @@ def _read(preset: str, extended: tuple[str, ...]) -> dict[str, Any]:
     """The content of a preset on top of what it extends."""
     if preset in PRESETS:
         where = f"preset {preset}"
-        text = (resources.files("harness.config.presets") / f"{preset}.toml").read_text("utf-8")
+        text = (resources.files("mmact_oneshot.harness.config.presets") / f"{preset}.toml").read_text("utf-8")
     elif Path(preset).is_file():
         where, text = preset, Path(preset).read_text("utf-8")
     else:

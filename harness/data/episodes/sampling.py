@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from harness.data.episodes.stream import Stream, stream_key
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.episodes.stream import Stream, stream_key
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from importlib import resources
 
 import pandas as pd
 
-from harness.data.episodes.sampling import Draws, EpisodeSampler, SuiteSpec
-from harness.data.splits import Split, clip_list, load_split
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.data.episodes.sampling import Draws, EpisodeSampler, SuiteSpec
+from mmact_oneshot.harness.data.splits import Split, clip_list, load_split
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 SUITES = {
     spec.name: spec
@@ -75,7 +75,7 @@ def build_suite(spec: SuiteSpec, split: Split, clips: pd.DataFrame, episodes: in
     """Draw all episodes of a suite (or the first ``episodes``, for a smoke run: another digest).
 
     Args:
-        clips: the clip list of :func:`harness.data.splits.clip_list`.
+        clips: the clip list of :func:`mmact_oneshot.harness.data.splits.clip_list`.
 
     Raises:
         HarnessError: the rule cannot be satisfied; a suite is refused by name, never weakened.
@@ -90,7 +90,7 @@ def build_suite(spec: SuiteSpec, split: Split, clips: pd.DataFrame, episodes: in
 def shipped_clips(name: str) -> tuple[Split, pd.DataFrame]:
     """Split and clip list that are known without any recordings: ``mmact``, ``utd-mhad``, or ``embedded`` (the data
     that `oneshot data synthesize` writes by default)."""
-    from harness.data.synthetic.settings import SyntheticSettings
+    from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
 
     split = load_split("generated" if name == "embedded" else name)
     return split, clip_list(split, SyntheticSettings().as_json() if name == "embedded" else None, None)
@@ -98,6 +98,6 @@ def shipped_clips(name: str) -> tuple[Split, pd.DataFrame]:
 
 def committed_digests() -> dict[str, dict[str, str]]:
     """Suite digests that ship with the package, by clip list: ``{"mmact": {"test": "..."}}``."""
-    text = (resources.files("harness.data.episodes") / "digests.json").read_text("utf-8")
+    text = (resources.files("mmact_oneshot.harness.data.episodes") / "digests.json").read_text("utf-8")
     content: dict[str, dict[str, str]] = json.loads(text)
     return content

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.data.episodes.suites import Suite
+from mmact_oneshot.harness.data.episodes.suites import Suite
 
 
 def episode_table(suite: Suite) -> pd.DataFrame:

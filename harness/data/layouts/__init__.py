@@ -6,15 +6,32 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from harness.data.clips import ClipTable
-from harness.data.layouts.base import MARKER, Layout
-from harness.data.layouts.mmact_flat import MMActFlat
-from harness.data.layouts.mmact_official import MMActOfficial
-from harness.data.layouts.utd_mhad import UTDMHAD
-from harness.data.layouts.walk import walk
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.data.clips import ClipTable
+from mmact_oneshot.harness.data.layouts.base import MARKER, Layout
+from mmact_oneshot.harness.data.layouts.walk import walk
+from mmact_oneshot.harness.plugins import registry
+from mmact_oneshot.harness.plugins.kinds import LAYOUT
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (MMActOfficial(), MMActFlat(), UTDMHAD())}
+
+def load_layout(name: str) -> Layout:
+    """A layout by its name, or by the Python file that defines it.
+
+    Raises:
+        HarnessError: as :func:`mmact_oneshot.harness.plugins.registry.load`.
+    """
+    layout: Layout = registry.load(LAYOUT, name)()
+    return layout
+
+
+def layout_of(table: ClipTable) -> Layout:
+    """The layout that a clip table was made by; a worker process loads it again."""
+    return load_layout(table.layout_source or table.layout)
+
+
+def known_layouts() -> dict[str, Layout]:
+    """Every layout that can be loaded, by name; `oneshot layouts` says why one cannot."""
+    return {each.name: each.found() for each in registry.listing(LAYOUT) if each.found is not None}
 
 
 def find_layout(root: Path, name: str | None = None) -> Layout:
@@ -23,8 +40,7 @@ def find_layout(root: Path, name: str | None = None) -> Layout:
     Raises:
         HarnessError: the folder is missing, empty, in no known layout or in several; or the name is unknown.
     """
-    if name is not None and name not in LAYOUTS:
-        raise HarnessError(f"There is no layout {name!r}.", remedy=nearest(name, LAYOUTS))
+    named = None if name is None else load_layout(name)
     if not root.exists():
         raise HarnessError("There is no such folder.", where=root, remedy="Give the folder that holds the data set.")
     if not root.is_dir():
@@ -35,11 +51,12 @@ def find_layout(root: Path, name: str | None = None) -> Layout:
             where=root,
             remedy="Unpack the data set there, or write a generated one with `oneshot data synthesize`.",
         )
-    if name is not None:
-        return LAYOUTS[name]
-    reasons = {each: reason for each, layout in LAYOUTS.items() if (reason := layout.recognise(root))}
+    if named is not None:
+        return named
+    layouts = known_layouts()
+    reasons = {each: reason for each, layout in layouts.items() if (reason := layout.recognise(root))}
     if len(reasons) == 1:
-        return LAYOUTS[next(iter(reasons))]
+        return layouts[next(iter(reasons))]
     if reasons:
         found = "; ".join(f"{each}, because {reason}" for each, reason in reasons.items())
         raise HarnessError(
@@ -47,11 +64,11 @@ def find_layout(root: Path, name: str | None = None) -> Layout:
             where=root,
             remedy="Name one with --layout, or part them.",
         )
-    wanted = "; ".join(f"{each}: {layout.looks_for}" for each, layout in LAYOUTS.items())
+    wanted = "; ".join(f"{each}: {layout.looks_for}" for each, layout in layouts.items())
     raise HarnessError(
         f"This is no data set in a known layout. Expected: {wanted}. Found: {_glimpse(root)}.",
         where=root,
-        remedy="Give the folder that holds the recordings.",
+        remedy="Give the folder that holds the recordings, or a layout of your own with --layout FILE.py.",
     )
 
 
@@ -61,7 +78,10 @@ def index(root: Path, layout: str | None = None) -> ClipTable:
     Raises:
         HarnessError: as ``find_layout``; or there is no video; or ``synthetic.json`` cannot be read.
     """
-    return replace(find_layout(root, layout).index(root), generated=_generated(root / MARKER))
+    found = find_layout(root, layout)
+    source = found.name if layout is None else layout
+    sha256 = "" if source in LAYOUT.built_in else registry.source(LAYOUT, source)
+    return replace(found.index(root), generated=_generated(root / MARKER), layout_source=source, layout_sha256=sha256)
 
 
 def _generated(path: Path) -> dict[str, object] | None:
@@ -89,4 +109,4 @@ def _glimpse(root: Path, most: int = 3) -> str:
     return ", ".join(files)
 
 
-__all__ = ["LAYOUTS", "Layout", "find_layout", "index"]
+__all__ = ["Layout", "find_layout", "index", "known_layouts", "layout_of", "load_layout"]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from harness.data.clips import COLUMNS, IDENTITY, ClipTable, Defect, SensorSpec, performance_id, with_ids
-from harness.data.defects import defect
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.clips import COLUMNS, IDENTITY, ClipTable, Defect, SensorSpec, performance_id, with_ids
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PERFORMANCE = ("class_name", "subject", "scene", "session")
 

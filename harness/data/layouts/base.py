@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
-from harness.data.clips import ClipTable, SensorSpec
-from harness.data.layouts.assemble import Found, SensorFile, VideoFile, assemble
-from harness.data.layouts.walk import Folder, walk
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.clips import ClipTable, SensorSpec
+from mmact_oneshot.harness.data.layouts.assemble import Found, SensorFile, VideoFile, assemble
+from mmact_oneshot.harness.data.layouts.walk import Folder, walk
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 MARKER = "synthetic.json"  # in the root of generated data
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})

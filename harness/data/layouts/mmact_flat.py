@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.data.clips import SensorSpec
-from harness.data.defects import defect
-from harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
-from harness.data.layouts.base import MARKER, VIDEO_SUFFIXES, Layout, split_suffix
-from harness.data.layouts.mmact_sensors import SENSOR_FOLDER, SENSORS, read_mmact
-from harness.data.layouts.walk import Folder
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
+from mmact_oneshot.harness.data.layouts.base import MARKER, VIDEO_SUFFIXES, Layout, split_suffix
+from mmact_oneshot.harness.data.layouts.mmact_sensors import SENSOR_FOLDER, SENSORS, read_mmact
+from mmact_oneshot.harness.data.layouts.walk import Folder
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 VIDEO_NAME = re.compile(r"subject(\d+)_cam(\d+)_scene(\d+)_session(\d+)_([a-z][a-z0-9_]*)")
 CSV_NAME = re.compile(r"subject(\d+)_scene(\d+)_session(\d+)_([a-z][a-z0-9_]*)")
@@ -23,6 +23,8 @@ CSV_FOLDER = re.compile(rf"(?:.*/)?{SENSOR_FOLDER}(?:/.*)?", re.IGNORECASE)
 
 
 class MMActFlat(Layout):
+    """MMAct as in the one-shot release: a folder for each action, videos or folders of frames."""
+
     name = "mmact-flat"
     sensors = SENSORS
     looks_for = (

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.data.clips import SensorSpec
-from harness.data.defects import defect
-from harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
-from harness.data.layouts.base import MARKER, VIDEO_SUFFIXES, Layout, split_suffix
-from harness.data.layouts.mmact_sensors import CLASS_NAME, SENSOR_FOLDER, SENSORS, read_mmact
-from harness.data.layouts.walk import Folder
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
+from mmact_oneshot.harness.data.layouts.base import MARKER, VIDEO_SUFFIXES, Layout, split_suffix
+from mmact_oneshot.harness.data.layouts.mmact_sensors import CLASS_NAME, SENSOR_FOLDER, SENSORS, read_mmact
+from mmact_oneshot.harness.data.layouts.walk import Folder
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 # The folders that people unpack the archives into may stand before either.
 VIDEO_FOLDER = re.compile(r"(?:.*/)?(subject(\d+)/cam(\d+)/scene(\d+)/session(\d+))", re.IGNORECASE)
@@ -20,6 +20,8 @@ CSV_FOLDER = re.compile(rf"(?:.*/)?({SENSOR_FOLDER}/(?:[^/]+/)*?subject(\d+)/sce
 
 
 class MMActOfficial(Layout):
+    """MMAct as its authors give it out: a folder for each subject, camera, scene and session."""
+
     name = "mmact"
     sensors = SENSORS
     looks_for = "subjectN/camN/sceneN/sessionN/<action>.mp4, <sensor>_clip/subjectN/sceneN/sessionN/<action>.csv"

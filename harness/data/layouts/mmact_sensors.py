@@ -6,9 +6,9 @@ import math
 import re
 from pathlib import Path
 
-from harness.data.clips import SensorSpec
-from harness.data.sensors.csv_file import read_csv
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.sensors.csv_file import read_csv
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 SENSORS = (
     SensorSpec("acc_phone", "m/s^2", 100.0, "right trouser pocket"),

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.data.clips import SensorSpec
-from harness.data.defects import defect
-from harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
-from harness.data.layouts.base import MARKER, Layout
-from harness.data.layouts.walk import Folder
-from harness.data.sensors.mat_file import read_inertial_mat
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
+from mmact_oneshot.harness.data.layouts.base import MARKER, Layout
+from mmact_oneshot.harness.data.layouts.walk import Folder
+from mmact_oneshot.harness.data.sensors.mat_file import read_inertial_mat
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 PLACEMENT = "right wrist (actions 1-21), right thigh (22-27)"
 STANDARD_GRAVITY = 9.80665  # m/s^2
@@ -36,6 +36,8 @@ TRIAL = re.compile(r"a\d+_s\d+_t\d+_.*")
 
 
 class UTDMHAD(Layout):
+    """UTD-MHAD as it is downloaded: colour or depth videos, and the inertial sensor; skeletons are left out."""
+
     name = "utd-mhad"
     sensors = (
         SensorSpec("acc", "m/s^2", 50.0, PLACEMENT),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.clips import Defect, SensorSpec
-from harness.data.defects import defect
-from harness.data.sensors.recording import SensorRecording, nothing, shape_defects
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.clips import Defect, SensorSpec
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording, nothing, shape_defects
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 FAR_OFF = 600  # seconds from the median time of a file; the longest file of MMAct lasts one minute
 LARGEST = 1e30  # a greater number is no measurement

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.sensors.recording import LONGEST_GAP, SensorRecording, longest_gap
+from mmact_oneshot.harness.data.sensors.recording import LONGEST_GAP, SensorRecording, longest_gap
 
 
 def to_grid(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.clips import SensorSpec
-from harness.data.defects import defect
-from harness.data.sensors.recording import SensorRecording, nothing, shape_defects
+from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording, nothing, shape_defects
 
 VARIABLE = "d_iner"
 

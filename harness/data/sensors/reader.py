@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from harness.data.clips import ClipTable, Defect
-from harness.data.defects import defect
-from harness.data.sensors.csv_file import read_csv
-from harness.data.sensors.grid import to_grid
-from harness.data.sensors.mat_file import read_inertial_mat
-from harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.clips import ClipTable, Defect
+from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.sensors.csv_file import read_csv
+from mmact_oneshot.harness.data.sensors.grid import to_grid
+from mmact_oneshot.harness.data.sensors.mat_file import read_inertial_mat
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 if TYPE_CHECKING:
-    from harness.data.layouts.base import Layout
+    from mmact_oneshot.harness.data.layouts.base import Layout
 
 SAME_CLOCK = 60.0  # seconds between the starts of sensors that were worn together
 

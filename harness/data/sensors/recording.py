@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.clips import Defect, SensorSpec
-from harness.data.defects import defect
+from mmact_oneshot.harness.data.clips import Defect, SensorSpec
+from mmact_oneshot.harness.data.defects import defect
 
 LONGEST_GAP = 0.1  # seconds
 LONGEST_GAP_PERIODS = 2.5  # of the nominal rate: a slow sensor is not all gap

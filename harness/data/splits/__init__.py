@@ -19,15 +19,17 @@ from typing import Any
 
 import pandas as pd
 
-from harness.data.clips import IDENTITY, with_ids
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.data.clips import IDENTITY, with_ids
+from mmact_oneshot.harness.plugins import registry
+from mmact_oneshot.harness.plugins.kinds import SPLIT
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 ROLES = ("base", "validation", "novel")
 SHIPPED = ("mmact", "utd-mhad", "generated")
 SPLIT_OF_LAYOUT = {"mmact": "mmact", "mmact-flat": "mmact", "utd-mhad": "utd-mhad"}
 GENERATED = "generated"
 UNSTATED = "the split does not state whether a class depends on direction"
-_FOLDER = resources.files("harness.data.splits")
+_FOLDER = resources.files("mmact_oneshot.harness.data.splits")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def clip_list_digest(clips: pd.DataFrame) -> str:
 
 
 def load_split(name: str) -> Split:
-    """Load a shipped split by name, or a user's class lists from a TOML file.
+    """Load a shipped split or that of an installed package by name, or a user's class lists from a TOML file.
+
+    A package offers a :class:`Split`, made by :func:`parse_split`, in the entry-point group ``mmact_oneshot.splits``.
 
     Raises:
         HarnessError: unknown name, unreadable file, overlapping or missing class lists. A file without
@@ -79,10 +83,14 @@ def load_split(name: str) -> Split:
             pitfalls this harness exists to prevent.
     """
     if name in SHIPPED:
-        return _parse(tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8")), where=name)
+        return parse_split(tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8")), where=name)
     path = Path(name)
+    if name in registry.names(SPLIT):
+        split: Split = registry.load(SPLIT, name)
+        return split
     if not path.is_file():
-        raise HarnessError(f"no split {name!r}: neither a shipped name nor a file.", remedy=nearest(name, SHIPPED))
+        known = [*SHIPPED, *registry.names(SPLIT)]
+        raise HarnessError(f"no split {name!r}: neither a known name nor a file.", remedy=nearest(name, known))
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -91,7 +99,7 @@ def load_split(name: str) -> Split:
             where=path,
             remedy="Write base = [...], validation = [...], novel = [...].",
         ) from error
-    return _parse({"name": path.stem, **content}, where=str(path))
+    return parse_split({"name": path.stem, **content}, where=str(path))
 
 
 def default_split(layout: str, generated: Mapping[str, Any] | None) -> str | None:
@@ -123,8 +131,8 @@ def clip_list(
         HarnessError: the split names classes that the data set does not have.
     """
     if generated is not None:
-        from harness.data.synthetic.plan import plan
-        from harness.data.synthetic.settings import SyntheticSettings
+        from mmact_oneshot.harness.data.synthetic.plan import plan
+        from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
 
         clips = plan(SyntheticSettings.from_json(generated))
     elif (published := _published_for(split, layout)) is not None:
@@ -152,7 +160,15 @@ def _published_for(split: Split, layout: str) -> pd.DataFrame | None:
     return published.clips if split.classes <= published.classes else None
 
 
-def _parse(content: dict[str, Any], where: str) -> Split:
+def parse_split(content: dict[str, Any], where: str) -> Split:
+    """A split from the content of a TOML file.
+
+    Args:
+        where: for messages.
+
+    Raises:
+        HarnessError: an unknown key, a list that is missing, or lists that overlap.
+    """
     known = {"name", "source", "directional", *ROLES, *(["clips"] if where in SHIPPED else [])}
     for key in content.keys() - known:
         raise HarnessError(f"unknown key {key!r}.", where=where, remedy=nearest(key, known))

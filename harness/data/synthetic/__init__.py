@@ -1,7 +1,7 @@
 """Data made by a simulated body, in MMAct's official layout: small, fair, and free to pass on."""
 
-from harness.data.synthetic.plan import plan
-from harness.data.synthetic.settings import SyntheticSettings
-from harness.data.synthetic.writer import Written, synthesize
+from mmact_oneshot.harness.data.synthetic.plan import plan
+from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
+from mmact_oneshot.harness.data.synthetic.writer import Written, synthesize
 
 __all__ = ["SyntheticSettings", "Written", "plan", "synthesize"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.data.synthetic.actions import ACTIONS, Action
-from harness.data.synthetic.postures import POSTURES
+from mmact_oneshot.harness.data.synthetic.actions import ACTIONS, Action
+from mmact_oneshot.harness.data.synthetic.postures import POSTURES
 
 CLASSES: dict[str, Action] = ACTIONS | POSTURES

@@ -7,10 +7,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.data.synthetic.performance import Key
-from harness.data.synthetic.plan import SENSORS, files, outside_split, performances, sensor_path, video_path
-from harness.data.synthetic.settings import SyntheticSettings, stream
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.synthetic.performance import Key
+from mmact_oneshot.harness.data.synthetic.plan import (
+    SENSORS,
+    files,
+    outside_split,
+    performances,
+    sensor_path,
+    video_path,
+)
+from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings, stream
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PLANTED_FILE = "planted.json"
 SESSION_MISSING, OUTSIDE = "session-videos-missing", "class-outside-split"

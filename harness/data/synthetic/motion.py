@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.actions import NEUTRAL, Action, Wave
-from harness.data.synthetic.body import CHANNELS, INDEX, Array
+from mmact_oneshot.harness.data.synthetic.actions import NEUTRAL, Action, Wave
+from mmact_oneshot.harness.data.synthetic.body import CHANNELS, INDEX, Array
 
 # How much a channel of a key pose may differ between people, sessions and performances (standard deviation at
 # variation 1): hand targets in arm lengths, angles in rad. What is not named keeps its value.

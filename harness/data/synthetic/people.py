@@ -7,8 +7,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from harness.data.synthetic.body import Proportions
-from harness.data.synthetic.settings import stream
+from mmact_oneshot.harness.data.synthetic.body import Proportions
+from mmact_oneshot.harness.data.synthetic.settings import stream
 
 Colour = tuple[int, int, int]
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.actions import COMPANIONS, Action, Prop
-from harness.data.synthetic.body import INDEX, JOINT, Array, Body, pose, rotation
-from harness.data.synthetic.classes import CLASSES
-from harness.data.synthetic.motion import channels, draw_manner, duration, progress
-from harness.data.synthetic.people import Person, Scene, person, scene
-from harness.data.synthetic.settings import SyntheticSettings, stream
-from harness.data.synthetic.wearables import Worn, measure, wear
+from mmact_oneshot.harness.data.synthetic.actions import COMPANIONS, Action, Prop
+from mmact_oneshot.harness.data.synthetic.body import INDEX, JOINT, Array, Body, pose, rotation
+from mmact_oneshot.harness.data.synthetic.classes import CLASSES
+from mmact_oneshot.harness.data.synthetic.motion import channels, draw_manner, duration, progress
+from mmact_oneshot.harness.data.synthetic.people import Person, Scene, person, scene
+from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings, stream
+from mmact_oneshot.harness.data.synthetic.wearables import Worn, measure, wear
 
 RATE = 200.0  # Hz of the simulation
 _MARGIN = 10  # steps before the start and after the end

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.data.clips import IDENTITY, with_ids
-from harness.data.synthetic.actions import OUTSIDE_SPLIT
-from harness.data.synthetic.performance import Key
-from harness.data.synthetic.settings import SyntheticSettings
+from mmact_oneshot.harness.data.clips import IDENTITY, with_ids
+from mmact_oneshot.harness.data.synthetic.actions import OUTSIDE_SPLIT
+from mmact_oneshot.harness.data.synthetic.performance import Key
+from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
 
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")
 

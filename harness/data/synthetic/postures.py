@@ -3,7 +3,7 @@ them. They are none of MMAct's."""
 
 from __future__ import annotations
 
-from harness.data.synthetic.actions import HOLD, SQUAT, Action, Pose, Prop, Wave, both, legs
+from mmact_oneshot.harness.data.synthetic.actions import HOLD, SQUAT, Action, Pose, Prop, Wave, both, legs
 
 SWAY = Wave({"lean": 0.02, "roll": 0.01, "head_yaw": 0.06}, 0.4)  # of somebody who stands still, the same in all
 

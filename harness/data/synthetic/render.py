@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from harness.data.synthetic.body import JOINT, Array, Body
-from harness.data.synthetic.people import Colour, Person, Scene
-from harness.data.synthetic.performance import Performance, grip
-from harness.data.synthetic.settings import SyntheticSettings
+from mmact_oneshot.harness.data.synthetic.body import JOINT, Array, Body
+from mmact_oneshot.harness.data.synthetic.people import Colour, Person, Scene
+from mmact_oneshot.harness.data.synthetic.performance import Performance, grip
+from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
 
 _DISTANCE, _HEIGHT, _AIM = 4.6, 1.5, 0.92  # metres: the cameras, and the height at which they point
 _VIEW = 2.0  # metres of the scene from the lower to the upper edge of the picture

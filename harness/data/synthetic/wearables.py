@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.body import JOINT, Array, Body, rotation
+from mmact_oneshot.harness.data.synthetic.body import JOINT, Array, Body, rotation
 
 GRAVITY = np.array([0.0, 0.0, -9.81])
 # The phone lies across the pocket: its x axis points down along the thigh, y to the left, z forward. (Upright,

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.synthetic.body import Array
-from harness.data.synthetic.defects import Planted, choose, plant, planted_in
-from harness.data.synthetic.performance import Key, perform, sense
-from harness.data.synthetic.plan import files, outside_split, performances, sensor_path, video_path
-from harness.data.synthetic.render import film
-from harness.data.synthetic.settings import SyntheticSettings
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.synthetic.body import Array
+from mmact_oneshot.harness.data.synthetic.defects import Planted, choose, plant, planted_in
+from mmact_oneshot.harness.data.synthetic.performance import Key, perform, sense
+from mmact_oneshot.harness.data.synthetic.plan import files, outside_split, performances, sensor_path, video_path
+from mmact_oneshot.harness.data.synthetic.render import film
+from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 MARKER = "synthetic.json"
 _FIRST_DAY = np.datetime64("2018-09-03T09:00:00.000")  # local time of Tokyo, as in MMAct's files

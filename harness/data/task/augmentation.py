@@ -1,7 +1,7 @@
 """From decoded squares to the video encoder's input, on the device: one warp and one change of colour for each clip.
 
 A clip is warped with its frames as channels and coloured as one tall image, so whatever happens to one frame happens
-to all. Nothing is drawn here: the numbers come from :mod:`harness.data.task.clip_source`, and the fixed rule of
+to all. Nothing is drawn here: the numbers come from ``task.clip_source``, and the fixed rule of
 evaluation goes the same way, so training and test pixels come from one resampler.
 """
 

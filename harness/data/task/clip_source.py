@@ -2,7 +2,7 @@
 
 At test time everything follows a fixed rule. In training the draws come from a counter (seed, step, clip), so every
 method gets the same augmented clips in the same step, whatever the batch order or the number of workers. Reading runs
-ahead on the CPU; the squares become views (:mod:`harness.data.task.augmentation`) on the device.
+ahead on the CPU; the squares become views (:mod:`mmact_oneshot.harness.data.task.augmentation`) on the device.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.api import Clips
-from harness.config.specs import InputSpec
-from harness.data.store import Store
-from harness.data.task.augmentation import Views, augmented
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.config.specs import InputSpec
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.augmentation import Views, augmented
 
 GRAVITY = 9.80665
 SCALE_OF_UNIT = {
@@ -51,7 +51,7 @@ class LoadedClips:
         squares: (B, 3, T, S, S) uint8, S the store's short side, or None. Zero where the video is absent.
         views: the view of each square.
         size: side of a view, pixels.
-        sensors, sensor_mask, present: as in :class:`harness.api.Clips`.
+        sensors, sensor_mask, present: as in :class:`mmact_oneshot.harness.api.Clips`.
     """
 
     squares: Tensor | None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness.config.settings import Settings
-from harness.data.layouts import index
-from harness.data.prepare import is_prepared, prepare
-from harness.data.splits import Split, clip_list, default_split, load_split
-from harness.data.store import MANIFEST, Store, open_store, planned_store
-from harness.data.task.task import Task
-from harness.runtime.errors import HarnessError
-from harness.runtime.progress import Watcher
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.data.layouts import index
+from mmact_oneshot.harness.data.prepare import is_prepared, prepare
+from mmact_oneshot.harness.data.splits import Split, clip_list, default_split, load_split
+from mmact_oneshot.harness.data.store import MANIFEST, Store, open_store, planned_store
+from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.progress import Watcher
 
 
 def open_task(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.config.settings import Settings
-from harness.data.episodes.sampling import EpisodeSampler, SuiteSpec
-from harness.data.episodes.suites import Suite, build_suite, suite_spec, train_spec
-from harness.data.splits import Split
-from harness.data.store import Store
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.settings import Settings
+from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler, SuiteSpec
+from mmact_oneshot.harness.data.episodes.suites import Suite, build_suite, suite_spec, train_spec
+from mmact_oneshot.harness.data.splits import Split
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.video.info import Choose, VideoInfo
+from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
 
 class VideoFile:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.video.info import Choose, VideoInfo
+from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
 VARIABLE = "d_depth"
 NEAR, FAR = 1750.0, 3300.0  # millimetres

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.video.info import Choose, VideoInfo
+from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 

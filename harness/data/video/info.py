@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PREFIX = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 

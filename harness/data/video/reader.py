@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.video.container import VideoFile
-from harness.data.video.depth import DepthMat
-from harness.data.video.images import ImageFolder
-from harness.data.video.info import VideoInfo, unreadable
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.video.container import VideoFile
+from mmact_oneshot.harness.data.video.depth import DepthMat
+from mmact_oneshot.harness.data.video.images import ImageFolder
+from mmact_oneshot.harness.data.video.info import VideoInfo, unreadable
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 Frames = NDArray[np.uint8]
 

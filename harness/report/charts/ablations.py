@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from harness.report.charts.axes import below
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.figure import Figure, Panel
-from harness.report.charts.scale import Scale, around, ticks
-from harness.report.formats import percent, points
-from harness.report.results.metrics import Ablated
-from harness.report.results.rankings import Row
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.charts.axes import below
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel
+from mmact_oneshot.harness.report.charts.scale import Scale, around, ticks
+from mmact_oneshot.harness.report.charts.suite_figure import SuiteFigure
+from mmact_oneshot.harness.report.formats import percent, points
+from mmact_oneshot.harness.report.results.metrics import Ablated
+from mmact_oneshot.harness.report.results.rankings import Row
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 WIDTH, START, END, TOP, HEAD, LINE = 344, 128, 270, 4, 18, 17
 
 
+@SuiteFigure
 def ablations(results: StudySuite) -> Figure | None:
     """A panel for every choice of modalities with rows that were tested so; None without any."""
     panels = {

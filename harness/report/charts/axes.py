@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.scale import Scale
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.scale import Scale
 
 HALF_LETTER = 2.8
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from harness.records import Calibration
-from harness.report.charts.axes import below, beside
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.figure import Figure, Panel
-from harness.report.charts.scale import Scale
-from harness.report.formats import MISSING, percent
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.records import Calibration
+from mmact_oneshot.harness.report.charts.axes import below, beside
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel
+from mmact_oneshot.harness.report.charts.scale import Scale
+from mmact_oneshot.harness.report.charts.suite_figure import SuiteFigure
+from mmact_oneshot.harness.report.formats import MISSING, percent
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 SIZE, LEFT, RIGHT, TOP, BOTTOM = 172, 28, 166, 22, 160
 X, Y = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
@@ -16,10 +17,11 @@ NAMED = (0.0, 0.5, 1.0)
 HEIGHT = 190
 
 
+@SuiteFigure
 def calibration(results: StudySuite) -> Figure | None:
     """Small multiples, a panel for every trained row whose scores were recorded; None without any."""
     found = [
-        (row.name, row.measured.metrics.calibration, row.measured.metrics.calibration_error)
+        (row.name, row.measured.metrics.calibration, row.measured.metrics.value("calibration_error"))
         for row in results.rows
         if row.measured.trained and row.measured.metrics.calibration is not None
     ]
@@ -32,7 +34,7 @@ def calibration(results: StudySuite) -> Figure | None:
         notes=(
             "Queries in ten parts by the probability of the answer (softmax of the scores), against the share of right "
             "answers; below the diagonal a method is too confident. Bars: share of the queries. ECE: expected "
-            "calibration error, points; all seeds together.",
+            "calibration error, points, mean over seeds.",
         ),
         panels=tuple(panels),
         header=("row", "ECE, points", *(f"{10 * part} to {10 * part + 10} % confidence" for part in range(10))),

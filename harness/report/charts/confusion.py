@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from harness.report.charts.figure import Figure
-from harness.report.charts.heatmap import Line, heat_map
-from harness.report.formats import percent
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.charts.figure import Figure
+from mmact_oneshot.harness.report.charts.heatmap import Line, heat_map
+from mmact_oneshot.harness.report.charts.suite_figure import SuiteFigure
+from mmact_oneshot.harness.report.formats import percent
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 
+@SuiteFigure
 def confusion(results: StudySuite) -> Figure | None:
     """The confusion matrix of the row with the highest accuracy; None where no trained row was scored."""
     best = results.best

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.report.charts.axes import below, beside
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.figure import Figure, Panel
-from harness.report.charts.row_style import mark
-from harness.report.charts.scale import Scale, around, decades, ticks
-from harness.report.formats import MISSING, accuracy_text, compact
-from harness.report.results.rankings import Row
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.charts.axes import below, beside
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel
+from mmact_oneshot.harness.report.charts.row_style import mark
+from mmact_oneshot.harness.report.charts.scale import Scale, around, decades, ticks
+from mmact_oneshot.harness.report.charts.suite_figure import SuiteFigure
+from mmact_oneshot.harness.report.formats import MISSING, accuracy_text, compact
+from mmact_oneshot.harness.report.results.rankings import Row
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 WIDTH, HEIGHT = 344, 268
 LEFT, TOP, BOTTOM = 30, 40, 222
@@ -21,6 +22,7 @@ COSTS: dict[str, Callable[[Row], int | None]] = {
 }
 
 
+@SuiteFigure
 def cost(results: StudySuite) -> Figure | None:
     """A panel for each kind of cost that is recorded; None without any trained row."""
     named = {row.name: row for row in results.rows if row.measured.trained and row.measured.episodes}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from harness.report.charts.canvas import LETTER, SIZE, Canvas, attribute, plain
-from harness.report.charts.palette import LIGHT, fixed_rules
+from mmact_oneshot.harness.report.charts.canvas import LETTER, SIZE, Canvas, attribute, plain
+from mmact_oneshot.harness.report.charts.palette import LIGHT, fixed_rules
 
 MARGIN, GAP = 20, 24
 FONT = "'DejaVu Sans', 'Segoe UI', 'Liberation Sans', Helvetica, Arial, sans-serif"

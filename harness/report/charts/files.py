@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.report.charts.figure import Figure, standalone
-from harness.report.charts.raster import png
+from mmact_oneshot.harness.report.charts.figure import Figure, standalone
+from mmact_oneshot.harness.report.charts.raster import png
 
 IN_PIXELS = ("matrix",)  # the others as SVG alone: text in pixels takes its time
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 
-from harness.report.charts.axes import below
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.figure import Figure, Panel
-from harness.report.charts.scale import Scale, around, ticks
-from harness.report.formats import MINUS, bare_p, bounds, decimals, difference
-from harness.report.results.rankings import Pair
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.charts.axes import below
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel
+from mmact_oneshot.harness.report.charts.scale import Scale, around, ticks
+from mmact_oneshot.harness.report.charts.suite_figure import SuiteFigure
+from mmact_oneshot.harness.report.formats import MINUS, bare_p, bounds, decimals, difference
+from mmact_oneshot.harness.report.results.rankings import Pair
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 WIDTH, PLOT, LINE, TOP = 344, 176, 34, 22
 LEAST = 0.01  # of a scale, to either side
 HEADER = ("modalities", "row", "minus", "difference, points [95 %]", "simultaneous", "p", "adjusted p", "sign flips p")
 
 
+@SuiteFigure
 def forest(results: StudySuite) -> Figure | None:
     """One panel for each choice of modalities, each on a scale of its own; None where nothing is compared."""
     compared = {modality: pairs for modality in results.rankings if (pairs := results.against(modality))}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from harness.report.charts.figure import Figure
-from harness.report.charts.heatmap import Line, heat_map
-from harness.report.formats import MISSING, percent
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.charts.figure import Figure
+from mmact_oneshot.harness.report.charts.heatmap import Line, heat_map
+from mmact_oneshot.harness.report.charts.suite_figure import SuiteFigure
+from mmact_oneshot.harness.report.formats import MISSING, percent
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 KINDS = ("subject", "scene", "camera")
 
 
+@SuiteFigure
 def groups(results: StudySuite) -> list[Figure]:
     """A heat map for each kind of which the suite has more than one."""
     return [figure for what in KINDS if (figure := _figure(results, what)) is not None]

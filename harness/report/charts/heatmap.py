@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from harness.report.charts.canvas import LETTER, SIZE, Canvas, cut
-from harness.report.charts.figure import Panel
-from harness.report.charts.palette import STEPS, step
-from harness.report.formats import MISSING, percent
+from mmact_oneshot.harness.report.charts.canvas import LETTER, SIZE, Canvas, cut
+from mmact_oneshot.harness.report.charts.figure import Panel
+from mmact_oneshot.harness.report.charts.palette import STEPS, step
+from mmact_oneshot.harness.report.formats import MISSING, percent
 
 CELL, LABEL, LINE, PAD = 38, 160, 12, 7  # a row is as high as its label's lines, and a little more
 SMALL = 10  # size of labels and of the names of columns

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.records import PretrainingRecord, TrainingRecord
-from harness.report.charts.axes import below, beside
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.figure import Figure, Panel
-from harness.report.charts.palette import SERIES
-from harness.report.charts.scale import Scale, around, ticks
-from harness.report.formats import MISSING, percent
-from harness.report.results.levelling import rise_of
+from mmact_oneshot.harness.records import PretrainingRecord, TrainingRecord
+from mmact_oneshot.harness.report.charts.axes import below, beside
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel
+from mmact_oneshot.harness.report.charts.palette import SERIES
+from mmact_oneshot.harness.report.charts.scale import Scale, around, ticks
+from mmact_oneshot.harness.report.formats import MISSING, percent
+from mmact_oneshot.harness.report.results.levelling import rise_of
 
 WIDTH, HEIGHT = 172, 132
 LEFT, RIGHT, TOP, BOTTOM = 24, 166, 8, 104

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from harness.report.charts.axes import below
-from harness.report.charts.canvas import Canvas
-from harness.report.charts.figure import Figure, Panel
-from harness.report.charts.row_style import mark
-from harness.report.charts.scale import Scale
-from harness.report.formats import MISSING, accuracy_text
-from harness.report.results.rankings import Row
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.charts.axes import below
+from mmact_oneshot.harness.report.charts.canvas import Canvas
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel
+from mmact_oneshot.harness.report.charts.row_style import mark
+from mmact_oneshot.harness.report.charts.scale import Scale
+from mmact_oneshot.harness.report.formats import MISSING, accuracy_text
+from mmact_oneshot.harness.report.results.rankings import Row
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 LABEL, PLOT, TEXT, GAP, LINE, TOP = 168, 132, 84, 22, 22, 26
 TICKS = (0.0, 0.5, 1.0)

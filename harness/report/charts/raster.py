@@ -6,7 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 FILES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 FAMILY = "DejaVu Sans"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.results.rankings import Row
+from mmact_oneshot.harness.report.results.rankings import Row
 
 STYLES = {"video": ("circle", "one"), "sensors": ("square", "two"), "both": ("diamond", "three")}
 OTHER = ("triangle", "four")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.report.charts.figure import Figure
+from mmact_oneshot.harness.report.charts.figure import Figure
 
 Tone = Literal["plain", "note", "warning", "alarm"]
 

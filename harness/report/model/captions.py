@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.formats import listed, p_value, percent, points
-from harness.report.results.guards import Guard
-from harness.report.results.levelling import STILL_RISING, still_rising
-from harness.report.results.load import Suite, TestAccesses
-from harness.report.results.report import StudySuite
-from harness.report.statistics import Analysis
-from harness.report.suite_names import SUITES
+from mmact_oneshot.harness.report.formats import listed, p_value, percent, points
+from mmact_oneshot.harness.report.results.guards import Guard
+from mmact_oneshot.harness.report.results.levelling import STILL_RISING, still_rising
+from mmact_oneshot.harness.report.results.load import Suite, TestAccesses
+from mmact_oneshot.harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.statistics import Analysis
+from mmact_oneshot.harness.report.suite_names import SUITES
 
 TIED = "="
 GENERATED = "Generated data (simulated bodies and sensors): nothing here is about MMAct."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.formats import bare_p, bounds, difference, listed, p_value, percent, points
-from harness.report.model.blocks import Block, Items, Paragraph, Table, plain_table
-from harness.report.model.captions import coverage, data_warnings
-from harness.report.model.estimates import estimates_table
-from harness.report.results.comparison import Comparison, Difference, Side
-from harness.report.results.rankings import turned
-from harness.report.suite_names import suite_title
+from mmact_oneshot.harness.report.formats import bare_p, bounds, difference, listed, p_value, percent, points
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Paragraph, Table, plain_table
+from mmact_oneshot.harness.report.model.captions import coverage, data_warnings
+from mmact_oneshot.harness.report.model.estimates import estimates_table
+from mmact_oneshot.harness.report.results.comparison import Comparison, Difference, Side
+from mmact_oneshot.harness.report.results.rankings import turned
+from mmact_oneshot.harness.report.suite_names import suite_title
 
 LEVEL = 0.05
 EXTREMES = 2  # classes that are named at each end
@@ -167,9 +167,20 @@ def _on_suite(found: Comparison, comparisons: int) -> list[Block]:
         f"{counts.equal:,}.",
         f"Queries: only A right {counts.only_first:,}, only B right {counts.only_second:,}, both {counts.both:,}, "
         f"neither {counts.neither:,}{times}.",
+        *(f"{title}: A {one}, B {two}." for title, one, two in metric_lines(found)),
         *_classes(found),
     ]
     return [*blocks, Items(tuple(facts)), *(Paragraph(text, "warning") for text in cautions(found, comparisons))]
+
+
+def metric_lines(found: Comparison) -> list[tuple[str, str, str]]:
+    """Title of each metric that both sides have, and its values, each over the row's own seeds and episodes."""
+    one, two = (side.measured.metrics.values for side in (found.first, found.second))
+    return [
+        (metric.title, metric.text(one[metric], found.decimals), metric.text(two[metric], found.decimals))
+        for metric in one
+        if one[metric] is not None and two.get(metric) is not None
+    ]
 
 
 def _classes(found: Comparison) -> list[str]:

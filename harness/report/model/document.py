@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report.charts.ablations import ablations
-from harness.report.charts.calibration import calibration
-from harness.report.charts.confusion import confusion
-from harness.report.charts.cost import cost
-from harness.report.charts.figure import Figure
-from harness.report.charts.forest import forest
-from harness.report.charts.groups import groups
-from harness.report.charts.matrix import matrix_chart
-from harness.report.charts.per_class import per_class
-from harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
-from harness.report.model.captions import data_warnings, guard_sentence, matrix_caption, rising_note
-from harness.report.model.findings import reference_sentences, sentence
-from harness.report.model.matrix import footnotes, matrix, pairs_table, slug, suite_section
-from harness.report.model.provenance_section import provenance_section, published_section
-from harness.report.model.row_sections import external_section, row_sections
-from harness.report.model.training_sections import conditions_section, curves_section, pretraining_section
-from harness.report.results.report import Report, StudyResults, StudySuite
-from harness.report.suite_names import suite_title
+from mmact_oneshot.harness.report.charts.figure import Figure
+from mmact_oneshot.harness.report.charts.matrix import matrix_chart
+from mmact_oneshot.harness.report.charts.suite_figure import suite_figures
+from mmact_oneshot.harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
+from mmact_oneshot.harness.report.model.captions import data_warnings, guard_sentence, matrix_caption, rising_note
+from mmact_oneshot.harness.report.model.findings import reference_sentences, sentence
+from mmact_oneshot.harness.report.model.matrix import footnotes, matrix, pairs_table, slug, suite_section
+from mmact_oneshot.harness.report.model.provenance_section import provenance_section, published_section
+from mmact_oneshot.harness.report.model.row_sections import external_section, row_sections
+from mmact_oneshot.harness.report.model.training_sections import conditions_section, curves_section, pretraining_section
+from mmact_oneshot.harness.report.results.report import Report, StudyResults, StudySuite
+from mmact_oneshot.harness.report.suite_names import suite_title
 
 DATA_NAMES = {"mmact": "MMAct", "mmact-flat": "MMAct", "utd-mhad": "UTD-MHAD"}
 BESIDE = 2  # suites that stand beside each other in the main matrix
 
 
-def document(report: Report, records: Path) -> Document:
+def document(report: Report, records: Path, figures: Sequence[str] = ()) -> Document:
     """The whole report.
 
     Args:
         records: the folder of records, for the pictures that lie there.
+        figures: Python files with a figure each, beside ours and those of installed packages.
     """
     loud = [Paragraph(text, "alarm") for text in failures(report)]
     loud += [Paragraph(text, "warning") for text in warnings(report)]
     main = report.main if report.main is not None and report.main.suites else None
-    sections = [] if main is None else _details(main)
-    sections += [_study(study) for study in report.studies if study is not main and (study.suites or study.skipped)]
+    sections = [] if main is None else _details(main, figures)
+    sections += [
+        _study(study, figures) for study in report.studies if study is not main and (study.suites or study.skipped)
+    ]
     sections += _optional(report, records)
     blocks = None if main is None else study_blocks(main)
     return Document(title(report), subtitle(report), tuple(loud), blocks, tuple(sections))
@@ -108,26 +106,26 @@ def matrix_figure(report: Report) -> Figure | None:
     return matrix_chart(results, matrix_caption(results))
 
 
-def _study(study: StudyResults) -> Section:
+def _study(study: StudyResults, figures: Sequence[str]) -> Section:
     """A study after the main one: its main tables open, its details folded; why, where nothing could be scored."""
     blocks: tuple[Block, ...]
     if study.suites:
-        blocks = (*study_blocks(study).blocks, *_details(study))
+        blocks = (*study_blocks(study).blocks, *_details(study, figures))
     else:
         blocks = (Paragraph(study.record.question), *skipped_blocks(study))
     return Section(f"study-{slug(study.name)}", f"Study {study.name}", blocks)
 
 
-def _details(study: StudyResults) -> list[Section]:
+def _details(study: StudyResults, figures: Sequence[str]) -> list[Section]:
     """What stands below the main tables of a study."""
     name = slug(study.name)
-    sections = [_suite(study, results, place) for place, results in enumerate(study.suites)]
+    sections = [_suite(study, results, place, figures) for place, results in enumerate(study.suites)]
     rows = Section(f"rows-{name}", f"Rows of {study.name}: seeds, settings, costs, records", row_sections(study))
     conditions = conditions_section(study)
     return [*sections, rows, *([conditions] if conditions is not None else [])]
 
 
-def _suite(study: StudyResults, results: StudySuite, place: int) -> Section:
+def _suite(study: StudyResults, results: StudySuite, place: int, figures: Sequence[str]) -> Section:
     """The figures of a study on one suite; from the second suite on, with its tables."""
     blocks: list[Block] = []
     if place:
@@ -135,23 +133,10 @@ def _suite(study: StudyResults, results: StudySuite, place: int) -> Section:
         pairs = pairs_table(study, results)
         blocks += [pairs] if pairs is not None else []
     name = suite_section(study, results)
-    blocks += [Chart(figure, "" if place else f"{name}-{figure.name}") for figure in _suite_figures(results)]
+    blocks += [Chart(figure, "" if place else f"{name}-{figure.name}") for figure in suite_figures(results, figures)]
     return Section(
         f"{name}-details", f"Figures of {study.name} on {suite_title(results.suite.name)}", tuple(blocks), folded=True
     )
-
-
-def _suite_figures(results: StudySuite) -> list[Figure]:
-    """Those for which nothing is recorded are left out."""
-    found = (
-        forest(results),
-        per_class(results),
-        confusion(results),
-        cost(results),
-        calibration(results),
-        ablations(results),
-    )
-    return [*(figure for figure in found if figure is not None), *groups(results)]
 
 
 def _optional(report: Report, records: Path) -> list[Section]:

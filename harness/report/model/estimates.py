@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.report.formats import MISSING, bare_p, difference, percent
-from harness.report.model.blocks import Table, plain_table
-from harness.report.statistics import Analysis
-from harness.report.statistics.interval import DIFFERENCE
+from mmact_oneshot.harness.report.formats import MISSING, bare_p, difference, percent
+from mmact_oneshot.harness.report.model.blocks import Table, plain_table
+from mmact_oneshot.harness.report.statistics import Analysis
+from mmact_oneshot.harness.report.statistics.interval import DIFFERENCE
 
 
 def estimates_table(analysis: Analysis, places: int) -> Table:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness.report.formats import accuracy_text, percent
-from harness.report.model.blocks import Block, Items, Paragraph
-from harness.report.model.captions import data_warnings, suite_sentence
-from harness.report.model.estimates import estimates_table
-from harness.report.results.measured import Measured
-from harness.report.suite_names import suite_title
+from mmact_oneshot.harness.report.formats import accuracy_text, percent
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Paragraph
+from mmact_oneshot.harness.report.model.captions import data_warnings, suite_sentence
+from mmact_oneshot.harness.report.model.estimates import estimates_table
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.suite_names import suite_title
 
 
 def score_blocks(measured: Measured, incomplete: int) -> list[Block]:
@@ -35,8 +35,7 @@ def score_blocks(measured: Measured, incomplete: int) -> list[Block]:
     ]
     metrics = measured.metrics
     facts = [
-        f"Macro-F1 {percent(metrics.macro_f1, places)} %; the tenth of the episodes that went worst "
-        f"{percent(metrics.worst_decile, 0)} %.",
+        "; ".join(f"{metric.title} {metric.text(value, places)}" for metric, value in metrics.values.items()) + ".",
         "By class, %: " + ", ".join(f"{name} {percent(share, 0)}" for share, name in sorted(shares)),
     ]
     for what, groups in metrics.groups.items():

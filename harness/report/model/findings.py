@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.formats import accuracy_text
-from harness.report.results.rankings import Pair, Ranking, Row
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.formats import accuracy_text
+from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row
+from mmact_oneshot.harness.report.results.report import StudySuite
 
 NAMED = 3  # methods that a sentence names before it counts
 

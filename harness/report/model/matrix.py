@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from string import ascii_lowercase
 
-from harness.report.formats import MISSING, bare_p, decimals, difference, interval_text, percent, short
-from harness.report.model.blocks import Cell, Column, Table
-from harness.report.model.captions import PAIRS, TIED, matrix_caption
-from harness.report.model.findings import listed_fields, verdict
-from harness.report.results.rankings import Pair, Ranking, Row, turned
-from harness.report.results.report import MODALITIES, StudyResults, StudySuite
-from harness.report.suite_names import suite_title
-from harness.runtime.digests import digest
+from mmact_oneshot.harness.report.formats import MISSING, bare_p, decimals, difference, interval_text, percent, short
+from mmact_oneshot.harness.report.model.blocks import Cell, Column, Table
+from mmact_oneshot.harness.report.model.captions import PAIRS, TIED, matrix_caption
+from mmact_oneshot.harness.report.model.findings import listed_fields, verdict
+from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row, turned
+from mmact_oneshot.harness.report.results.report import MODALITIES, StudyResults, StudySuite
+from mmact_oneshot.harness.report.suite_names import suite_title
+from mmact_oneshot.harness.runtime.digests import digest
 
 
 def slug(text: str) -> str:

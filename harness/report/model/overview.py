@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.report.formats import percent
-from harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
-from harness.report.model.document import data_name, failures, study_blocks, title, warnings
-from harness.report.model.findings import reference_sentences, sentence
-from harness.report.results.report import Report
+from mmact_oneshot.harness.report.formats import percent
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
+from mmact_oneshot.harness.report.model.document import data_name, failures, study_blocks, title, warnings
+from mmact_oneshot.harness.report.model.findings import reference_sentences, sentence
+from mmact_oneshot.harness.report.results.report import Report
 
 COVERAGE = "coverage.json"
 LIMITS = (
@@ -49,7 +49,7 @@ def overview(reports: Mapping[str, Report], coverage: Mapping[str, Any] | None) 
 
 
 def read_coverage(path: Path) -> dict[str, Any] | None:
-    """The record that ``python -m harness.report.statistics.simulation.coverage`` writes; None where there is none."""
+    """The record that ``harness/report/statistics/simulation/coverage.py`` writes; None where there is none."""
     if not path.is_file():
         return None
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.records import TrainingRecord
-from harness.report.formats import MISSING, assignments
-from harness.report.model.blocks import Block, Items, Section, Table, plain_table
-from harness.report.model.captions import access_sentence, guard_sentence, suite_sentence
-from harness.report.results.report import Report
+from mmact_oneshot.harness.records import TrainingRecord
+from mmact_oneshot.harness.report.formats import MISSING, assignments
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Section, Table, plain_table
+from mmact_oneshot.harness.report.model.captions import access_sentence, guard_sentence, suite_sentence
+from mmact_oneshot.harness.report.results.report import Report
 
 MMACT_LAYOUTS = {"mmact", "mmact-flat"}
 PUBLISHED = (("Mu-MAE on MMAct, 5-way 1-shot, video and sensors, no external data", "80.17", "arXiv 2408.04243"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.formats import (
+from mmact_oneshot.harness.report.formats import (
     MISSING,
     assignments,
     compact,
@@ -13,14 +13,14 @@ from harness.report.formats import (
     plain,
     seconds,
 )
-from harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
-from harness.report.model.captions import EXTERNAL_DATA, coverage, decided_by
-from harness.report.model.matrix import row_section
-from harness.report.results.labels import unique
-from harness.report.results.measured import Measured
-from harness.report.results.rankings import Row
-from harness.report.results.report import StudyResults
-from harness.report.statistics import Analysis, Estimate
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
+from mmact_oneshot.harness.report.model.captions import EXTERNAL_DATA, coverage, decided_by
+from mmact_oneshot.harness.report.model.matrix import row_section
+from mmact_oneshot.harness.report.results.labels import unique
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.results.rankings import Row
+from mmact_oneshot.harness.report.results.report import StudyResults
+from mmact_oneshot.harness.report.statistics import Analysis, Estimate
 
 COST_HEADER = (
     *("modalities", "parameters trained", "all", "operations a clip", "an episode", "train s", "pre-train s"),
@@ -78,8 +78,10 @@ def _accuracies(study: StudyResults, label: str, name: str) -> Table:
             for row in ranking.rows:
                 if row.label == label:
                     lines.append((results.suite.name, modality, *_figures(row)))
-    header = ("suite", "modalities", "accuracy, %", "95 %", "ranks", "by seed, %", "macro-F1", "worst tenth", "ECE")
-    return plain_table(name, "Accuracy", header, lines, align="llrrrrrrr", caption=_covers(study, label))
+    titles = tuple(metric.title for metric in study.suites[0].rows[0].measured.asked)
+    header = ("suite", "modalities", "accuracy, %", "95 %", "ranks", "by seed, %", *titles)
+    align = "llrrrr" + "r" * len(titles)
+    return plain_table(name, "Accuracy", header, lines, align=align, caption=_covers(study, label))
 
 
 def _figures(row: Row) -> tuple[str, ...]:
@@ -92,9 +94,7 @@ def _figures(row: Row) -> tuple[str, ...]:
         f"{percent(interval.low, places)} to {percent(interval.high, places)}",
         ranks,
         listed(percent(share, places) for share in by_seed),
-        percent(measured.metrics.macro_f1, places),
-        percent(measured.metrics.worst_decile, 0),
-        percent(measured.metrics.calibration_error if measured.trained else None, 1),
+        *(metric.text(value, places) for metric, value in measured.metrics.values.items()),
     )
 
 

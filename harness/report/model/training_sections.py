@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.records import PretrainingRecord, TrainingRecord
-from harness.report.charts.learning_curves import learning_curves
-from harness.report.formats import MISSING, compact, differing, flat, percent, seconds
-from harness.report.model.blocks import Block, Chart, Items, Picture, Section, Table, plain_table
-from harness.report.model.matrix import slug
-from harness.report.results.measured import number
-from harness.report.results.report import Report, StudyResults
+from mmact_oneshot.harness.records import PretrainingRecord, TrainingRecord
+from mmact_oneshot.harness.report.charts.learning_curves import learning_curves
+from mmact_oneshot.harness.report.formats import MISSING, compact, differing, flat, percent, seconds
+from mmact_oneshot.harness.report.model.blocks import Block, Chart, Items, Picture, Section, Table, plain_table
+from mmact_oneshot.harness.report.model.matrix import slug
+from mmact_oneshot.harness.report.results.measured import number
+from mmact_oneshot.harness.report.results.report import Report, StudyResults
 
 PICTURES = Path("records/pretraining")  # from the folder of the report
 CLASSES = {

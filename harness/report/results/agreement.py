@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.records import Episodes, EvaluationRecord, SuiteRecord
+from mmact_oneshot.harness.records import Episodes, EvaluationRecord, SuiteRecord
 
 CLOSE = 1e-9
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.report.results.comparison import Comparison, compare_sides
-from harness.report.results.row_selectors import Selected
-from harness.report.statistics import holm
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.report.results.comparison import Comparison, compare_sides
+from mmact_oneshot.harness.report.results.row_selectors import Selected
+from mmact_oneshot.harness.report.statistics import holm
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 def compare_selected(selected: Selected, *, strict: bool) -> tuple[list[Comparison], list[str]]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.config.studies import may_vary
-from harness.report.formats import MISSING, decimals, differing, flat, listed, short
-from harness.report.results.inference import shown_interval, shown_p
-from harness.report.results.load import Suite
-from harness.report.results.measured import Measured
-from harness.report.results.rankings import Pair, Ranking, Row
-from harness.report.results.shared_answers import Answers, ClassAnswers, by_class, shared_answers
-from harness.report.statistics import Analysis, Interval, SignFlips, compare
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.studies import may_vary
+from mmact_oneshot.harness.report.formats import MISSING, decimals, differing, flat, listed, short
+from mmact_oneshot.harness.report.results.inference import shown_interval, shown_p
+from mmact_oneshot.harness.report.results.load import Suite
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row
+from mmact_oneshot.harness.report.results.shared_answers import Answers, ClassAnswers, by_class, shared_answers
+from mmact_oneshot.harness.report.statistics import Analysis, Interval, SignFlips, compare
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True, eq=False)

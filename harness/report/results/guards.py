@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from harness.report.formats import decimals
-from harness.report.results.measured import Measured
-from harness.report.results.rankings import SEEDS_TO_RANK
-from harness.report.statistics import compare
+from mmact_oneshot.harness.report.formats import decimals
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.results.rankings import SEEDS_TO_RANK
+from mmact_oneshot.harness.report.statistics import compare
 
 CHANCE_CONTROL = "random"  # the control whose accuracy must be chance
 FAILS_BELOW = 0.001

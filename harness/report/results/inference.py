@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.report.results.load import Scored, Suite
-from harness.report.statistics import Analysis, Comparisons, Family, Interval, Paired, analyse
+from mmact_oneshot.harness.report.results.load import Scored, Suite
+from mmact_oneshot.harness.report.statistics import Analysis, Comparisons, Family, Interval, Paired, analyse
 
 NOTHING = Interval(float("nan"), float("nan"), float("nan"), float("nan"), 0.0)
 

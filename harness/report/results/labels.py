@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.config.studies import PROLONGED
-from harness.records import StudyRow
-from harness.report.formats import differing, flat, short
+from mmact_oneshot.harness.config.studies import PROLONGED
+from mmact_oneshot.harness.records import StudyRow
+from mmact_oneshot.harness.report.formats import differing, flat, short
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.records import TrainingRecord
+from mmact_oneshot.harness.records import TrainingRecord
 
 STILL_RISING = 0.01
 """Rise from the middle to the last third of the validations, as a share, above which a row counts as still rising."""

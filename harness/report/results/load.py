@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.records import (
+from mmact_oneshot.harness.records import (
     Episodes,
     EvaluationRecord,
     PretrainingRecord,
@@ -20,9 +20,9 @@ from harness.records import (
     SuiteRecord,
     TrainingRecord,
 )
-from harness.report.results.agreement import disagreements
-from harness.report.statistics import Identities
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.report.results.agreement import disagreements
+from mmact_oneshot.harness.report.statistics import Identities
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 RUN_AGAIN = "Delete the record and run its row again."
 
@@ -72,6 +72,7 @@ class Scored:
     """One trained method on one suite.
 
     Attributes:
+        predicted: (N, Q) positions among the support classes; negative where there is no answer.
         correct: (N, Q) bool, whether each query was answered rightly.
         done: (N,) bool, whether an episode was scored.
         pretraining: what the training began from; None where it began from scratch or from a file.
@@ -79,6 +80,7 @@ class Scored:
 
     training: TrainingRecord
     evaluation: EvaluationRecord
+    predicted: np.ndarray
     correct: np.ndarray
     done: np.ndarray
     pretraining: PretrainingRecord | None
@@ -200,4 +202,4 @@ def _join(
     done, correct = np.asarray((predicted >= 0).all(axis=1)), np.asarray(predicted == label)
     training = trainings[evaluation.training]
     pretraining = None if training.pretraining is None else pretrainings[training.pretraining]
-    return Scored(training, evaluation, correct, done, pretraining)
+    return Scored(training, evaluation, predicted, correct, done, pretraining)

@@ -9,14 +9,15 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.config.studies import modality_label
-from harness.records import PretrainingRecord, TrainingRecord
-from harness.report.formats import decimals
-from harness.report.results.inference import Inference
-from harness.report.results.load import Scored, Suite
-from harness.report.results.metrics import Metrics, metrics_of
-from harness.report.statistics import Interval
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.config.studies import modality_label
+from mmact_oneshot.harness.records import PretrainingRecord, TrainingRecord
+from mmact_oneshot.harness.report.formats import decimals
+from mmact_oneshot.harness.report.results.inference import Inference
+from mmact_oneshot.harness.report.results.load import Scored, Suite
+from mmact_oneshot.harness.report.results.metric import Metric
+from mmact_oneshot.harness.report.results.metrics import Metrics, metrics_of
+from mmact_oneshot.harness.report.statistics import Interval
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +27,13 @@ class Measured:
     Attributes:
         scored_by: one for each seed, in the order of the seeds.
         inference: over seeds and the episodes that every seed scored.
+        asked: figures that are wanted beside the accuracy.
     """
 
     suite: Suite
     scored_by: tuple[Scored, ...]
     inference: Inference
+    asked: tuple[Metric, ...]
 
     @property
     def trainings(self) -> tuple[TrainingRecord, ...]:
@@ -78,7 +81,7 @@ class Measured:
 
     @cached_property
     def metrics(self) -> Metrics:
-        return metrics_of(self.scored_by, self.suite)
+        return metrics_of(self.scored_by, self.suite, self.asked)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.records import Ablation, Calibration, Episodes, Operations
-from harness.report.results.load import Scored, Suite
-
-WORST = 10  # one part in so many of the episodes
+from mmact_oneshot.harness.records import Ablation, Calibration, Episodes, Operations
+from mmact_oneshot.harness.report.results.load import Scored, Suite
+from mmact_oneshot.harness.report.results.metric import Answers, Metric
 
 
 @dataclass(frozen=True)
@@ -47,40 +46,33 @@ class Metrics:
     None and nothing: not recorded, or there is nothing to say.
 
     Attributes:
-        macro_f1: mean over classes of F1, from the counts of one seed; mean over seeds.
-        worst_decile: mean accuracy of the tenth of the episodes that went worst; mean over seeds.
+        values: of every metric that is asked for; mean over seeds, None where it says nothing.
         calibration: queries by confidence, summed over seeds.
         groups: "subject", "scene", "camera" -> by name; those with a single value left out.
     """
 
-    macro_f1: float
-    worst_decile: float
+    values: dict[Metric, float | None]
     calibration: Calibration | None
     groups: dict[str, tuple[Group, ...]]
     lacking: Lacking | None
     ablations: tuple[Ablated, ...]
     operations: Operations | None
 
-    @property
-    def calibration_error(self) -> float | None:
-        """Expected calibration error: |accuracy - confidence|, weighted by queries (Naeini et al., AAAI 2015)."""
-        found = self.calibration
-        if found is None or not sum(found.queries):
-            return None
-        gaps = (abs(right - sure) for right, sure in zip(found.correct, found.confidence, strict=True))
-        return sum(gaps) / sum(found.queries)
+    def value(self, name: str) -> float | None:
+        """Of the metric of a name; None where it says nothing or was not asked for."""
+        return next((value for metric, value in self.values.items() if metric.name == name), None)
 
 
-def metrics_of(group: Sequence[Scored], suite: Suite) -> Metrics:
+def metrics_of(group: Sequence[Scored], suite: Suite, asked: Sequence[Metric]) -> Metrics:
     """Metrics of one row.
 
     Args:
         group: one for each seed.
+        asked: metrics.
     """
-    first = group[0]
+    first, answers = group[0], [_answers(each, suite) for each in group]
     return Metrics(
-        macro_f1=float(np.mean([macro_f1(np.asarray(each.evaluation.confusion)) for each in group])),
-        worst_decile=float(np.mean([worst_decile(each.episodes[each.done]) for each in group])),
+        values={metric: metric.over_seeds(answers) for metric in asked},
         calibration=_summed([each.evaluation.calibration for each in group]),
         groups=_groups(group, suite),
         lacking=_lacking(group, suite.episodes, _streams(suite, first.training.modalities)),
@@ -89,19 +81,21 @@ def metrics_of(group: Sequence[Scored], suite: Suite) -> Metrics:
     )
 
 
-def macro_f1(confusion: np.ndarray) -> float:
-    """Mean over the classes that were asked for of 2 TP / (2 TP + FP + FN), from (C, C) counts, rows the true class."""
-    right = confusion.diagonal().astype(float)
-    asked, answered = confusion.sum(axis=1), confusion.sum(axis=0)
-    known = asked > 0
-    return float((2 * right[known] / (asked + answered)[known]).mean()) if known.any() else float("nan")
-
-
-def worst_decile(episodes: np.ndarray) -> float:
-    """Mean accuracy of the tenth of the episodes, (N,), that went worst; at least one."""
-    if not len(episodes):
-        return float("nan")
-    return float(np.sort(episodes)[: max(1, len(episodes) // WORST)].mean())
+def _answers(scored: Scored, suite: Suite) -> Answers:
+    """What metrics are functions of."""
+    found, done = suite.episodes, scored.done
+    return Answers(
+        predicted=scored.predicted[done].astype(np.int64),
+        label=found.label[done].astype(np.int64),
+        drawn=found.drawn[done],
+        support=found.support[done],
+        query=found.query[done],
+        classes=suite.record.classes,
+        subjects=suite.record.subjects,
+        subject=found.subject,
+        # of a method that is not trained, scores are no probabilities
+        calibration=scored.evaluation.calibration if scored.training.training != "none" else None,
+    )
 
 
 def _streams(suite: Suite, modalities: tuple[str, ...]) -> tuple[int, ...]:

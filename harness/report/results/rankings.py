@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.config.studies import RECIPE, may_vary
-from harness.records import StudyRecord
-from harness.report.formats import flat
-from harness.report.results.inference import compare_rows
-from harness.report.results.labels import Entry
-from harness.report.results.measured import Measured
-from harness.report.statistics import Comparisons, Interval, SignFlips
+from mmact_oneshot.harness.config.studies import RECIPE, may_vary
+from mmact_oneshot.harness.records import StudyRecord
+from mmact_oneshot.harness.report.formats import flat
+from mmact_oneshot.harness.report.results.inference import compare_rows
+from mmact_oneshot.harness.report.results.labels import Entry
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.statistics import Comparisons, Interval, SignFlips
 
 SEEDS_TO_RANK = 3
 OWN_ENCODERS = "the method's own"  # as the conditions of a training say it

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.config.studies import MAIN, modality_label
-from harness.records import PretrainingRecord, StudyRecord, TrainingRecord
-from harness.report.results.guards import Guard, guards_of
-from harness.report.results.inference import infer
-from harness.report.results.labels import Entry, row_labels, unique
-from harness.report.results.load import Loaded, Scored, Suite, TestAccesses
-from harness.report.results.measured import Measured, require_one_a_seed, row_key
-from harness.report.results.rankings import Pair, Ranking, Row, rank
-from harness.report.suite_names import SUITES
+from mmact_oneshot.harness.config.studies import MAIN, modality_label
+from mmact_oneshot.harness.records import PretrainingRecord, StudyRecord, TrainingRecord
+from mmact_oneshot.harness.report.results.guards import Guard, guards_of
+from mmact_oneshot.harness.report.results.inference import infer
+from mmact_oneshot.harness.report.results.labels import Entry, row_labels, unique
+from mmact_oneshot.harness.report.results.load import Loaded, Scored, Suite, TestAccesses
+from mmact_oneshot.harness.report.results.measured import Measured, require_one_a_seed, row_key
+from mmact_oneshot.harness.report.results.metric import Metric
+from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row, rank
+from mmact_oneshot.harness.report.suite_names import SUITES
 
 MODALITIES = ("video", "sensors", "both")
 
@@ -108,6 +109,7 @@ class Report:
         external: suite name -> predictions made elsewhere.
         guards: evaluation digest -> checks on its rows.
         unscored: trainings that were scored on no suite yet.
+        metrics: figures that are wanted beside the accuracy.
     """
 
     studies: tuple[StudyResults, ...]
@@ -118,6 +120,7 @@ class Report:
     pretrainings: tuple[PretrainingRecord, ...]
     unscored: tuple[str, ...]
     accesses: TestAccesses | None
+    metrics: tuple[Metric, ...]
 
     @property
     def main(self) -> StudyResults | None:
@@ -147,15 +150,18 @@ class Report:
         return [(by_digest[digest], guard) for digest, found in self.guards.items() for guard in found if guard.failed]
 
 
-def build(loaded: Loaded) -> Report:
+def build(loaded: Loaded, metrics: tuple[Metric, ...]) -> Report:
     """All results of the records.
+
+    Args:
+        metrics: figures that are wanted beside the accuracy.
 
     Raises:
         HarnessError: two records of the same row, seed and suite.
     """
     suites = sorted(loaded.suites.values(), key=_suite_order)
     plans = [_PlannedStudy.of(study, loaded) for study in sorted(loaded.studies, key=_study_order)]
-    measured = {suite.record.evaluation_digest: _measure(suite, plans, loaded) for suite in suites}
+    measured = {suite.record.evaluation_digest: _measure(suite, plans, loaded, metrics) for suite in suites}
     studies = [plan.results(suites, measured, loaded) for plan in plans]
     known = {scored.training.id for scored in loaded.scored.values()}
     return Report(
@@ -169,6 +175,7 @@ def build(loaded: Loaded) -> Report:
         ),
         unscored=tuple(identity for identity in loaded.trainings if identity not in known),
         accesses=loaded.accesses,
+        metrics=metrics,
     )
 
 
@@ -262,7 +269,9 @@ def _seed(identity: str) -> str:
     return match[1] if match else ""
 
 
-def _measure(suite: Suite, plans: Sequence[_PlannedStudy], loaded: Loaded) -> dict[Key, Measured]:
+def _measure(
+    suite: Suite, plans: Sequence[_PlannedStudy], loaded: Loaded, metrics: tuple[Metric, ...]
+) -> dict[Key, Measured]:
     """Every row of every study once, and predictions made elsewhere, by their trainings."""
     digest = suite.record.evaluation_digest
     groups: dict[Key, list[Scored]] = {}
@@ -280,7 +289,7 @@ def _measure(suite: Suite, plans: Sequence[_PlannedStudy], loaded: Loaded) -> di
     for group in ordered.values():
         require_one_a_seed(group)
     inferences = infer({json.dumps(key): group for key, group in ordered.items()}, suite)
-    return {key: Measured(suite, tuple(group), inferences[json.dumps(key)]) for key, group in ordered.items()}
+    return {key: Measured(suite, tuple(group), inferences[json.dumps(key)], metrics) for key, group in ordered.items()}
 
 
 def _external(suite: Suite, measured: Mapping[str, Mapping[Key, Measured]]) -> Ranking | None:

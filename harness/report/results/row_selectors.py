@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from harness.report.results.comparison import Side, different_tests, require_same_test
-from harness.report.results.load import load, records_folder
-from harness.report.results.report import Report, build
-from harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.report.results.comparison import Side, different_tests, require_same_test
+from mmact_oneshot.harness.report.results.load import load, records_folder
+from mmact_oneshot.harness.report.results.metric import known_metrics
+from mmact_oneshot.harness.report.results.report import Report, build
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def select(first: Selector, second: Selector, scope: Scope) -> Selected:
     folders = (first.folder.resolve(), second.folder.resolve())
     if first.row == second.row and folders[0] == folders[1]:
         raise HarnessError("A and B are the same.", where=first.folder, remedy="Name another row or another folder.")
-    reports = {folder: build(load(folder)) for folder in dict.fromkeys(folders)}
+    reports = {folder: build(load(folder), known_metrics()) for folder in dict.fromkeys(folders)}
     named = bool(first.row or second.row)
     one = _chosen(first, first.row or second.row, reports[folders[0]], scope)
     two = _chosen(second, second.row or first.row, reports[folders[1]], scope)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.records import Episodes, EvaluationRecord, SuiteRecord, TrainingRecord
-from harness.report.results.inference import infer
-from harness.report.results.load import Scored, Suite
-from harness.report.results.measured import Measured
+from mmact_oneshot.harness.records import Episodes, EvaluationRecord, SuiteRecord, TrainingRecord
+from mmact_oneshot.harness.report.results.inference import infer
+from mmact_oneshot.harness.report.results.load import Scored, Suite
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.results.metric import known_metrics
 
 
 def measured_single(
@@ -24,5 +25,5 @@ def measured_single(
     """
     suite = Suite(suite_record, episodes)
     done = np.asarray((predicted >= 0).all(axis=1))
-    group = (Scored(training, evaluation, np.asarray(predicted == episodes.label), done, None),)
-    return Measured(suite, group, infer({training.id: group}, suite)[training.id])
+    group = (Scored(training, evaluation, predicted, np.asarray(predicted == episodes.label), done, None),)
+    return Measured(suite, group, infer({training.id: group}, suite)[training.id], known_metrics())

@@ -5,14 +5,14 @@ new performances of the same classes; or new subjects of the same classes. With 
 training again as well. None says anything about new classes.
 """
 
-from harness.report.statistics.analysis import Analysis
-from harness.report.statistics.clusters import Identities, Slots
-from harness.report.statistics.comparisons import Comparisons, Paired, holm, simultaneous_level
-from harness.report.statistics.family import Family, analyse, compare, compare_all
-from harness.report.statistics.interval import Estimate, Interval
-from harness.report.statistics.seeds import over_seeds, seeds_interval
-from harness.report.statistics.signflips import SignFlips, sign_flips
-from harness.report.statistics.these_clips import clips_estimate, episode_interval
+from mmact_oneshot.harness.report.statistics.analysis import Analysis
+from mmact_oneshot.harness.report.statistics.clusters import Identities, Slots
+from mmact_oneshot.harness.report.statistics.comparisons import Comparisons, Paired, holm, simultaneous_level
+from mmact_oneshot.harness.report.statistics.family import Family, analyse, compare, compare_all
+from mmact_oneshot.harness.report.statistics.interval import Estimate, Interval
+from mmact_oneshot.harness.report.statistics.seeds import over_seeds, seeds_interval
+from mmact_oneshot.harness.report.statistics.signflips import SignFlips, sign_flips
+from mmact_oneshot.harness.report.statistics.these_clips import clips_estimate, episode_interval
 
 __all__ = [
     "Analysis",

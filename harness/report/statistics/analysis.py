@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.report.statistics.interval import SHARE, Estimate, Interval, wider
+from mmact_oneshot.harness.report.statistics.interval import SHARE, Estimate, Interval, wider
 
 
 @dataclass(frozen=True)

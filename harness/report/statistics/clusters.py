@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.report.statistics.deletion import LeftOut
-from harness.report.statistics.design import Design
+from mmact_oneshot.harness.report.statistics.deletion import LeftOut
+from mmact_oneshot.harness.report.statistics.design import Design
 
 
 @dataclass(frozen=True, eq=False)

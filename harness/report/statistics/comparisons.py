@@ -8,9 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.report.statistics.analysis import Analysis
-from harness.report.statistics.interval import Interval
-from harness.report.statistics.signflips import SignFlips
+from mmact_oneshot.harness.report.statistics.analysis import Analysis
+from mmact_oneshot.harness.report.statistics.interval import Interval
+from mmact_oneshot.harness.report.statistics.signflips import SignFlips
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.report.statistics.spread import Spread
+from mmact_oneshot.harness.report.statistics.spread import Spread
 
 FEWEST_SUBJECTS = 5
 FEWEST_EPISODES = 200

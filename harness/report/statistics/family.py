@@ -9,16 +9,16 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.report.statistics.analysis import Analysis
-from harness.report.statistics.clusters import Identities
-from harness.report.statistics.comparisons import Comparisons, Paired
-from harness.report.statistics.deletion import by_deletion
-from harness.report.statistics.interval import DIFFERENCE, SHARE, Estimate
-from harness.report.statistics.jackknife import by_performance, by_subject
-from harness.report.statistics.seeds import over_seeds
-from harness.report.statistics.signflips import sign_flips
-from harness.report.statistics.spread import Spread, minus
-from harness.report.statistics.these_clips import clips_estimate
+from mmact_oneshot.harness.report.statistics.analysis import Analysis
+from mmact_oneshot.harness.report.statistics.clusters import Identities
+from mmact_oneshot.harness.report.statistics.comparisons import Comparisons, Paired
+from mmact_oneshot.harness.report.statistics.deletion import by_deletion
+from mmact_oneshot.harness.report.statistics.interval import DIFFERENCE, SHARE, Estimate
+from mmact_oneshot.harness.report.statistics.jackknife import by_performance, by_subject
+from mmact_oneshot.harness.report.statistics.seeds import over_seeds
+from mmact_oneshot.harness.report.statistics.signflips import sign_flips
+from mmact_oneshot.harness.report.statistics.spread import Spread, minus
+from mmact_oneshot.harness.report.statistics.these_clips import clips_estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Family:
         methods: (K, B, Q) each: whether each query was answered rightly, seed by seed and episode by episode. A method
             without training has K = 1, against any number of seeds. Episodes that were not scored are left out
             beforehand, here and in ``identities``.
-        inductive: of all, or of each, as for :func:`harness.report.statistics.jackknife.by_subject`; a pair is where
+        inductive: of all, or of each, as for ``jackknife.by_subject``; a pair is where
             both are.
     """
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.report.statistics.clusters import Identities
-from harness.report.statistics.deletion import FEWEST_SUBJECTS
-from harness.report.statistics.spread import Spread
+from mmact_oneshot.harness.report.statistics.clusters import Identities
+from mmact_oneshot.harness.report.statistics.deletion import FEWEST_SUBJECTS
+from mmact_oneshot.harness.report.statistics.spread import Spread
 
 
 def by_performance(accuracies: np.ndarray, identities: Identities) -> Spread:
@@ -22,7 +22,7 @@ def by_performance(accuracies: np.ndarray, identities: Identities) -> Spread:
     Degrees of freedom: performances minus classes.
 
     Args:
-        accuracies: (B, 1 + Q, M) as for :meth:`harness.report.statistics.design.Design.moments`.
+        accuracies: (B, 1 + Q, M) as for :meth:`mmact_oneshot.harness.report.statistics.design.Design.moments`.
     """
     freedom = identities.performances.count - identities.classes.count
     reason = "no class has two performances" if freedom < 1 else ""
@@ -34,7 +34,7 @@ def by_subject(accuracies: np.ndarray, identities: Identities, inductive: bool =
     """New subjects (with all that they perform) of the same classes. Degrees of freedom: subjects minus one.
 
     Args:
-        accuracies: (B, 1 + Q, M) as for :meth:`harness.report.statistics.design.Design.moments`.
+        accuracies: (B, 1 + Q, M) as for :meth:`mmact_oneshot.harness.report.statistics.design.Design.moments`.
         inductive: a query's clip matters for its own answer only, so that a query slot has the residual of its query;
             the others' would be noise. False for methods whose scores depend on the other queries.
     """

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.report.statistics.interval import SHARE, Estimate, Interval
-from harness.report.statistics.these_clips import clips_estimate
+from mmact_oneshot.harness.report.statistics.interval import SHARE, Estimate, Interval
+from mmact_oneshot.harness.report.statistics.these_clips import clips_estimate
 
 
 def over_seeds(means: np.ndarray, estimate: Estimate) -> Estimate:

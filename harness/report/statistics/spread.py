@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from harness.report.statistics.interval import Estimate, unavailable
+from mmact_oneshot.harness.report.statistics.interval import Estimate, unavailable
 
 _ROUNDING = 1e-14
 """Variances of an episode's share below this are rounding, not differences."""

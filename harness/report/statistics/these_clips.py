@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.report.statistics.interval import SHARE, Estimate, Interval, mean_of, unavailable
+from mmact_oneshot.harness.report.statistics.interval import SHARE, Estimate, Interval, mean_of, unavailable
 
 
 def clips_estimate(episodes: np.ndarray) -> Estimate:

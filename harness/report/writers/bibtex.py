@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.results.report import Report
+from mmact_oneshot.harness.report.results.report import Report
 
 MMACT = """@inproceedings{kong2019mmact,
   title = {{MMAct}: A Large-Scale Dataset for Cross Modal Human Action Understanding},

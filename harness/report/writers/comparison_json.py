@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.report.formats import short
-from harness.report.model.captions import coverage, data_warnings, decided_by
-from harness.report.model.comparison import cautions, scope_sentence, seeds, sentence, training
-from harness.report.results.comparison import Comparison, Difference, Side
-from harness.report.statistics import Estimate, Interval
-from harness.report.statistics.interval import DIFFERENCE
+from mmact_oneshot.harness.report.formats import short
+from mmact_oneshot.harness.report.model.captions import coverage, data_warnings, decided_by
+from mmact_oneshot.harness.report.model.comparison import cautions, scope_sentence, seeds, sentence, training
+from mmact_oneshot.harness.report.results.comparison import Comparison, Difference, Side
+from mmact_oneshot.harness.report.statistics import Estimate, Interval
+from mmact_oneshot.harness.report.statistics.interval import DIFFERENCE
 
 
 def comparison_json(found: Comparison, comparisons: int = 1, adjusted: float | None = None) -> dict[str, Any]:
@@ -95,6 +95,7 @@ def _side(side: Side, mean: float) -> dict[str, Any]:
         "conditions": short(training.conditions_digest),
         "commit": training.provenance.get("commit"),
         "mean": mean,
+        "metrics": {metric.name: value for metric, value in side.measured.metrics.values.items()},
     }
 
 

@@ -13,14 +13,15 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 
-from harness.report.model.captions import coverage, decided_by
-from harness.report.results.rankings import Pair, Ranking, Row
-from harness.report.results.report import Report, StudyResults, StudySuite
-from harness.report.statistics import Analysis
+from mmact_oneshot.harness.report.model.captions import coverage, decided_by
+from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row
+from mmact_oneshot.harness.report.results.report import Report, StudyResults, StudySuite
+from mmact_oneshot.harness.report.statistics import Analysis
 
 Value = str | float | int | bool | None
 Line = dict[str, Value]
 DIGITS = 6
+METRICS = "metrics"  # stands for one column each
 SMALLEST = 15  # decimals: anything smaller is rounding of a sum that is 0
 
 
@@ -42,7 +43,13 @@ def csv_files(report: Report) -> dict[str, str]:
     found["rows.csv"] += [
         _row("external", ranking, row) for ranking in report.external.values() for row in ranking.rows
     ]
-    return {name: _text(COLUMNS[name], lines) for name, lines in found.items()}
+    return {name: _text(columns(name, report), lines) for name, lines in found.items()}
+
+
+def columns(file: str, report: Report) -> tuple[str, ...]:
+    """The columns of a file: one for each metric among them."""
+    metrics = [metric.name for metric in report.metrics]
+    return tuple(name for each in COLUMNS[file] for name in (metrics if each == METRICS else [each]))
 
 
 _KEY = ("study", "suite", "evaluation", "generated", "row")
@@ -61,7 +68,7 @@ COLUMNS = {
         *_KEY, "label", "method", "source", "settings", "modalities", "training", "protocol", "encoder",
         "initialisation", "preset", "transductive", "external_data", "seeds", "episodes", "scored",
         "accuracy", "se", "low", "high", "df", "covers", "interval_from", *_ERRORS,
-        "rank", "rank_low", "rank_high", "tied", "p_vs_best", "macro_f1", "worst_decile", "calibration_error",
+        "rank", "rank_low", "rank_high", "tied", "p_vs_best", METRICS,
         "lacking_episodes", "lacking_accuracy", "lacking_others",
         "parameters", "parameters_trained", "operations_clip", "operations_episode",
         "train_s", "pretrain_s", "test_s", "episodes_per_s", "memory_bytes", "notes", "conditions", "data", "split",
@@ -121,9 +128,7 @@ def _row(study: str, ranking: Ranking, row: Row) -> Line:
         "rank_high": most,
         "tied": row.tied if ranking.comparisons is not None and row.rank is not None else None,
         "p_vs_best": _p_vs_best(ranking, row),
-        "macro_f1": metrics.macro_f1,
-        "worst_decile": metrics.worst_decile,
-        "calibration_error": metrics.calibration_error if measured.trained else None,
+        **{metric.name: value for metric, value in metrics.values.items()},
         "lacking_episodes": lacking.episodes if lacking else None,
         "lacking_accuracy": lacking.accuracy if lacking else None,
         "lacking_others": lacking.others if lacking else None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from harness.report.model.blocks import Cell, Table
-from harness.report.model.captions import data_warnings, suite_sentence
-from harness.report.model.document import failures, title, warnings
-from harness.report.model.matrix import footnotes, matrix, pairs_table
-from harness.report.model.provenance_section import published_section
-from harness.report.results.report import Report, StudyResults, StudySuite
-from harness.report.writers.tex import Across, bold, escape, paragraph, table
+from mmact_oneshot.harness.report.model.blocks import Cell, Table
+from mmact_oneshot.harness.report.model.captions import data_warnings, suite_sentence
+from mmact_oneshot.harness.report.model.document import failures, title, warnings
+from mmact_oneshot.harness.report.model.matrix import footnotes, matrix, pairs_table
+from mmact_oneshot.harness.report.model.provenance_section import published_section
+from mmact_oneshot.harness.report.results.report import Report, StudyResults, StudySuite
+from mmact_oneshot.harness.report.writers.tex import Across, bold, escape, paragraph, table
 
 PREAMBLE = r"""% Made by `oneshot report` from records alone: the same records give the same file.
 % A table copied into a paper needs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from harness.report.model.blocks import Block, Cell, Document, Items, Links, Paragraph, Section, Table
+from mmact_oneshot.harness.report.model.blocks import Block, Cell, Document, Items, Links, Paragraph, Section, Table
 
 
 def markdown(document: Document, picture: str = "") -> str:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from harness.report.formats import percent
-from harness.report.model.blocks import Block, Cell, Column, Items, Paragraph, Table, Tone
-from harness.report.model.captions import TIED
-from harness.report.model.document import failures, skipped_blocks, study_blocks, title, warnings
-from harness.report.results.report import Report, StudyResults
+from mmact_oneshot.harness.report.formats import percent
+from mmact_oneshot.harness.report.model.blocks import Block, Cell, Column, Items, Paragraph, Table, Tone
+from mmact_oneshot.harness.report.model.captions import TIED
+from mmact_oneshot.harness.report.model.document import failures, skipped_blocks, study_blocks, title, warnings
+from mmact_oneshot.harness.report.results.report import Report, StudyResults
 
 WIDEST = 80
 GAP = 2

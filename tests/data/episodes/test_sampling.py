@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.data.clips import IDENTITY, with_ids
-from harness.data.episodes.sampling import Draws, EpisodeSampler, SuiteSpec
-from harness.data.episodes.suites import train_spec
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.clips import IDENTITY, with_ids
+from mmact_oneshot.harness.data.episodes.sampling import Draws, EpisodeSampler, SuiteSpec
+from mmact_oneshot.harness.data.episodes.suites import train_spec
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 CLASSES = tuple("abcdef")
 SPEC = SuiteSpec("toy", "novel", 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chisquare
 
-from harness.data.episodes.stream import Stream, stream_key
+from mmact_oneshot.harness.data.episodes.stream import Stream, stream_key
 
 LARGEST = 2**64 - 1
 

@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from harness.data.episodes.audit import audit, oracle_accuracy, same_share
-from harness.data.episodes.suites import SUITES, Suite, build_suite, committed_digests, shipped_clips, suite_spec
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.data.episodes.audit import audit, oracle_accuracy, same_share
+from mmact_oneshot.harness.data.episodes.suites import (
+    SUITES,
+    Suite,
+    build_suite,
+    committed_digests,
+    shipped_clips,
+    suite_spec,
+)
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.conftest import SuiteOf
 
 COMMITTED = [(split, name) for split, digests in committed_digests().items() for name in digests]
@@ -69,7 +76,7 @@ def test_the_first_headline_episode_of_mmact(suite: SuiteOf) -> None:
 
 def test_another_process_with_another_hash_seed_draws_the_same() -> None:
     code = (
-        "from harness.data.episodes.suites import *\n"
+        "from mmact_oneshot.harness.data.episodes.suites import *\n"
         "print(build_suite(suite_spec('val'), *shipped_clips('mmact')).digest)"
     )
     root = Path(__file__).parents[3]

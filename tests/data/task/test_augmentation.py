@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.data.task.augmentation import PIECE, Views, augmented
+from mmact_oneshot.harness.data.task.augmentation import PIECE, Views, augmented
 
 SIDE, FRAMES = 20, 3
 

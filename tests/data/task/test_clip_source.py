@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Clips
-from harness.config.specs import InputSpec
-from harness.data.store import Store
-from harness.data.task.clip_source import GRAVITY, ClipSource
+from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.config.specs import InputSpec
+from mmact_oneshot.harness.data.store import Store
+from mmact_oneshot.harness.data.task.clip_source import GRAVITY, ClipSource
 from tests.helpers.toys import FRAMES, GRID, HEIGHT, WIDTH
 
 STILL: dict[str, Any] = {"rotation": 0, "brightness": 0, "contrast": 0, "saturation": 0}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from harness.encoders.sizes import SIZES
-from harness.encoders.tokens import Layout, Split
-from methods.mu_mae.autoencoder import MultimodalAutoencoder
-from methods.mu_mae.masking import Masking
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.tokens import Layout, Split
+from mmact_oneshot.methods.mu_mae.autoencoder import MultimodalAutoencoder
+from mmact_oneshot.methods.mu_mae.masking import Masking
 from tests.helpers.mu_mae_clips import LAYOUT, SENSORS_ONLY, VIDEO_ONLY, autoencoder, clips, lacking, splits
 
 CLOSE: dict[str, Any] = {"rtol": 0.0, "atol": 1e-5}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from methods.mu_mae.concatenation import ConcatenationFusion
+from mmact_oneshot.methods.mu_mae.concatenation import ConcatenationFusion
 from tests.helpers.head_features import random
 
 WIDTHS = {"video": 8, "phone": 4}

@@ -9,8 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.api import Features
-from methods.mu_mae.fusion import CrossAttention, FusionModel, PriorGuidedFusion, SensorCNN, grouped, ungrouped
+from mmact_oneshot.harness.api import Features
+from mmact_oneshot.methods.mu_mae.fusion import (
+    CrossAttention,
+    FusionModel,
+    PriorGuidedFusion,
+    SensorCNN,
+    grouped,
+    ungrouped,
+)
 
 SENSORS = ("phone", "watch")
 CLOSE: dict[str, Any] = {"rtol": 0.0, "atol": 1e-6}

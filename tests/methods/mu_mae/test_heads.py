@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.mastaf import MASTAF
-from baselines.protonet import ProtoNet
-from harness.api import Features, FewShotMethod, Setup
-from harness.runtime.seeding import seeded
-from methods.mu_mae.heads import GRID, HEADS, AttentionHead, build_head
-from methods.mu_mae.precomputed import PrecomputedVectors
+from mmact_oneshot.baselines.mastaf import MASTAF
+from mmact_oneshot.baselines.protonet import ProtoNet
+from mmact_oneshot.harness.api import Features, FewShotMethod, Setup
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.methods.mu_mae.heads import GRID, HEADS, AttentionHead, build_head
+from mmact_oneshot.methods.mu_mae.precomputed import PrecomputedVectors
 from tests.helpers.mu_mae_methods import build, clips, episodes, scores, targets
 
 WIDTH = 24

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.encoders.tokens import Split
-from methods.mu_mae.masking import Masking, tubes, without_replacement
+from mmact_oneshot.harness.encoders.tokens import Split
+from mmact_oneshot.methods.mu_mae.masking import Masking, tubes, without_replacement
 
 SENSORS = ("phone", "watch", "gyroscope", "orientation")
 GRID = (8, 14, 14)

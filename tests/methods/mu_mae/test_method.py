@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.api import Clips, NotApplicable
-from harness.benchmark.conformance.bench import SENSORS, without
-from harness.config.plugins.registry import setting_names
-from harness.runtime.seeding import seeded
-from methods.mu_mae import method as module
-from methods.mu_mae.method import MuMAE
+from mmact_oneshot.harness.api import Clips, NotApplicable
+from mmact_oneshot.harness.benchmark.conformance.bench import SENSORS, without
+from mmact_oneshot.harness.plugins.settings import setting_names
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.methods.mu_mae import method as module
+from mmact_oneshot.methods.mu_mae.method import MuMAE
 from tests.helpers.mu_mae_methods import BOTH, build, clips, episodes, learns, scores, setup, states, targets
 
 CLOSE: dict[str, Any] = {"rtol": 0.0, "atol": 1e-5}

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.videomae import VideoMAE
-from harness.api import Clips, NotApplicable, Setup
-from harness.benchmark.conformance.bench import SENSORS, without
-from harness.encoders.sizes import SIZES
-from harness.encoders.space_time_vit import SpaceTimeViT
-from harness.encoders.tokens import cubes, sensor_pieces
-from harness.encoders.videomae_names import videomae_names
-from harness.runtime.seeding import seeded
-from methods.mu_mae.autoencoder import Reconstruction
-from methods.mu_mae.method import MuMAE
-from methods.mu_mae.pretraining import MaskedAutoencoding
+from mmact_oneshot.baselines.videomae import VideoMAE
+from mmact_oneshot.harness.api import Clips, NotApplicable, Setup
+from mmact_oneshot.harness.benchmark.conformance.bench import SENSORS, without
+from mmact_oneshot.harness.encoders.sizes import SIZES
+from mmact_oneshot.harness.encoders.space_time_vit import SpaceTimeViT
+from mmact_oneshot.harness.encoders.tokens import cubes, sensor_pieces
+from mmact_oneshot.harness.encoders.videomae_names import videomae_names
+from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.methods.mu_mae.autoencoder import Reconstruction
+from mmact_oneshot.methods.mu_mae.method import MuMAE
+from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
 from tests.helpers.mu_mae_methods import BOTH, build, clips, setup
 
 HALF: dict[str, Any] = {"video_ratio": 0.5, "sensor_ratio": 0.5}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from methods.mu_mae.released_inputs import frame_bounds, frame_indices, scaled_sensor, sensor_rows
+from mmact_oneshot.methods.mu_mae.released_inputs import frame_bounds, frame_indices, scaled_sensor, sensor_rows
 
 VECTORS = Path(__file__).parents[2] / "parity" / "vectors" / "mu_mae_finetune.npz"
 

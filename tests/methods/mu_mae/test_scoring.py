@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from baselines.meta_fusion import local_cross_entropy
-from methods.mu_mae import scoring
-from methods.mu_mae.scoring import AttendedMaps
+from mmact_oneshot.baselines.meta_fusion import local_cross_entropy
+from mmact_oneshot.methods.mu_mae import scoring
+from mmact_oneshot.methods.mu_mae.scoring import AttendedMaps
 
 
 def maps() -> AttendedMaps:

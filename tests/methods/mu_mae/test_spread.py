@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.api import Features
-from methods.mu_mae.fusion import PriorGuidedFusion
-from methods.mu_mae.spread import passed, spread
+from mmact_oneshot.harness.api import Features
+from mmact_oneshot.methods.mu_mae.fusion import PriorGuidedFusion
+from mmact_oneshot.methods.mu_mae.spread import passed, spread
 
 WIDTH, WAY = 8, 5
 

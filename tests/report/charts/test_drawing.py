@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.report.charts import palette, raster
-from harness.report.charts.axes import below, beside
-from harness.report.charts.canvas import MARKS, Canvas, cut
-from harness.report.charts.figure import Figure, Panel, inline, standalone
-from harness.report.charts.files import figure_files
-from harness.report.charts.scale import Scale, around, decades, ticks
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.report.charts import palette, raster
+from mmact_oneshot.harness.report.charts.axes import below, beside
+from mmact_oneshot.harness.report.charts.canvas import MARKS, Canvas, cut
+from mmact_oneshot.harness.report.charts.figure import Figure, Panel, inline, standalone
+from mmact_oneshot.harness.report.charts.files import figure_files
+from mmact_oneshot.harness.report.charts.scale import Scale, around, decades, ticks
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>alert(1)</script>"

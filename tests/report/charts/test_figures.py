@@ -8,26 +8,29 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from harness.records import Calibration, Operations, PretrainingRecord, RecordFolder
-from harness.report import Report, read_report
-from harness.report.charts.ablations import ablations
-from harness.report.charts.calibration import calibration, curve
-from harness.report.charts.confusion import confusion
-from harness.report.charts.cost import cheapest, cost
-from harness.report.charts.figure import Panel
-from harness.report.charts.forest import forest, scale_of
-from harness.report.charts.groups import groups
-from harness.report.charts.learning_curves import learning_curves
-from harness.report.charts.matrix import matrix_chart
-from harness.report.charts.per_class import per_class
-from harness.report.formats import MINUS, MISSING
-from harness.report.model.blocks import Chart
-from harness.report.model.document import document
-from harness.report.results.metrics import Ablated, Group
-from harness.report.results.report import StudySuite
-from harness.report.statistics import Analysis, Comparisons, Estimate, Paired, SignFlips
+from mmact_oneshot.harness.records import Calibration, Operations, PretrainingRecord, RecordFolder
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.charts.ablations import ablations
+from mmact_oneshot.harness.report.charts.calibration import calibration, curve
+from mmact_oneshot.harness.report.charts.confusion import confusion
+from mmact_oneshot.harness.report.charts.cost import cheapest, cost
+from mmact_oneshot.harness.report.charts.figure import Panel
+from mmact_oneshot.harness.report.charts.forest import forest, scale_of
+from mmact_oneshot.harness.report.charts.groups import groups
+from mmact_oneshot.harness.report.charts.learning_curves import learning_curves
+from mmact_oneshot.harness.report.charts.matrix import matrix_chart
+from mmact_oneshot.harness.report.charts.per_class import per_class
+from mmact_oneshot.harness.report.formats import MINUS, MISSING
+from mmact_oneshot.harness.report.metrics.calibration_error import calibration_error
+from mmact_oneshot.harness.report.model.blocks import Chart
+from mmact_oneshot.harness.report.model.document import document
+from mmact_oneshot.harness.report.results.metric import Answers
+from mmact_oneshot.harness.report.results.metrics import Ablated, Group
+from mmact_oneshot.harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.statistics import Analysis, Comparisons, Estimate, Paired, SignFlips
 from tests.helpers.small_runs import (
     BETTER,
     BOTH,
@@ -84,7 +87,12 @@ def compared(folder: Path, **pairs: Paired) -> StudySuite:
 def with_metrics(results: StudySuite, **changes: Any) -> StudySuite:
     """The same results with other metrics in all rows."""
     for row in results.rows:
-        row.measured.__dict__["metrics"] = replace(row.measured.metrics, **changes)
+        found = replace(row.measured.metrics, **changes)
+        if row.measured.trained and found.calibration is not None:
+            nothing = np.zeros((0, 1), np.int64)
+            sure = Answers(nothing, nothing, nothing, nothing, nothing, (), (), nothing, found.calibration)
+            found = replace(found, values=found.values | {calibration_error: calibration_error.function(sure)})
+        row.measured.__dict__["metrics"] = found
     return results
 
 

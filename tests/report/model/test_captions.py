@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import Report, read_report
-from harness.report.model.blocks import Section, Table
-from harness.report.model.captions import (
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.model.blocks import Section, Table
+from mmact_oneshot.harness.report.model.captions import (
     access_sentence,
     covered,
     data_warnings,
@@ -16,9 +16,9 @@ from harness.report.model.captions import (
     matrix_caption,
     suite_sentence,
 )
-from harness.report.model.document import data_name, document, failures, subtitle, title, warnings
-from harness.report.model.findings import named, sentence
-from harness.report.results.guards import Guard
+from mmact_oneshot.harness.report.model.document import data_name, document, failures, subtitle, title, warnings
+from mmact_oneshot.harness.report.model.findings import named, sentence
+from mmact_oneshot.harness.report.results.guards import Guard
 from tests.helpers.small_runs import (
     BETTER,
     BOTH,

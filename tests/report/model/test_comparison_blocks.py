@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.report.formats import MINUS
-from harness.report.model.blocks import Block, Items, Paragraph, Table
-from harness.report.model.comparison import (
+from mmact_oneshot.harness.report.formats import MINUS
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Paragraph, Table
+from mmact_oneshot.harness.report.model.comparison import (
     cautions,
     comparison_blocks,
     folder_blocks,
@@ -21,10 +21,10 @@ from harness.report.model.comparison import (
     training,
     versions,
 )
-from harness.report.results.compare_all import adjusted_p
-from harness.report.results.comparison import Comparison, compare_sides
-from harness.report.results.row_selectors import Scope, Selector, select
-from harness.report.writers.comparison_json import comparison_json
+from mmact_oneshot.harness.report.results.compare_all import adjusted_p
+from mmact_oneshot.harness.report.results.comparison import Comparison, compare_sides
+from mmact_oneshot.harness.report.results.row_selectors import Scope, Selector, select
+from mmact_oneshot.harness.report.writers.comparison_json import comparison_json
 from tests.helpers.small_runs import (
     CONDITIONS,
     GENERATED,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.report import read_report
-from harness.report.model.blocks import Section, Table
-from harness.report.model.training_sections import conditions_section
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.model.blocks import Section, Table
+from mmact_oneshot.harness.report.model.training_sections import conditions_section
 from tests.helpers.small_runs import BOTH, CONDITIONS, HALF, add_control, add_seeds, add_study
 
 ENCODER = {"segments": 2, "width": 8}

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.records import EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
-from harness.report import read_report
-from harness.report.model.blocks import Items, Paragraph, Table
-from harness.report.model.external_score import score_blocks
-from harness.report.results.measured import Measured
-from harness.report.results.single_evaluation import measured_single
+from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, SuiteRecord, TrainingRecord
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.model.blocks import Items, Paragraph, Table
+from mmact_oneshot.harness.report.model.external_score import score_blocks
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.results.single_evaluation import measured_single
 from tests.helpers.small_runs import GENERATED, add_external, add_suite, shares
 
 EPISODES = 60

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import Report, read_report
-from harness.report.formats import MISSING
-from harness.report.model.blocks import Cell, Table
-from harness.report.model.captions import PAIRS, TIED
-from harness.report.model.matrix import footnotes, matrix, pairs_table, slug
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.formats import MISSING
+from mmact_oneshot.harness.report.model.blocks import Cell, Table
+from mmact_oneshot.harness.report.model.captions import PAIRS, TIED
+from mmact_oneshot.harness.report.model.matrix import footnotes, matrix, pairs_table, slug
 from tests.helpers.small_runs import (
     BETTER,
     BOTH,

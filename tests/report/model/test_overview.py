@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.report import read_report, write_overview
-from harness.report.model.blocks import Items, Section, Table
-from harness.report.model.overview import COVERAGE, overview, read_coverage
-from harness.report.writers.markdown import overview_markdown
+from mmact_oneshot.harness.report import read_report, write_overview
+from mmact_oneshot.harness.report.model.blocks import Items, Section, Table
+from mmact_oneshot.harness.report.model.overview import COVERAGE, overview, read_coverage
+from mmact_oneshot.harness.report.writers.markdown import overview_markdown
 from tests.helpers.small_runs import (
     DATA,
     GENERATED,
@@ -26,7 +26,7 @@ from tests.helpers.small_runs import (
 
 SHARES = {"clips": 0.9, "performances": 0.91, "subjects": 0.92, "deletion": 0.93, "headline": 0.94}
 SIMULATION: dict[str, Any] = {
-    "command": "python -m harness.report.statistics.simulation.coverage --replicates 10",
+    "command": "python -m mmact_oneshot.harness.report.statistics.simulation.coverage --replicates 10",
     "level": 0.95,
     "episodes": 100,
     "headline_limits": [0.92, 0.99],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.report.model.findings import reference_sentences
+from mmact_oneshot.harness.report.model.findings import reference_sentences
 from tests.helpers.small_runs import BOTH, add_seeds, add_study, add_suite, study_suite, three_seeds
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from harness.report import Report, read_report
-from harness.report.formats import MISSING
-from harness.report.model.blocks import Block, Chart, Items, Links, Paragraph, Picture, Section, Table
-from harness.report.model.document import document
-from harness.report.model.provenance_section import provenance_section, published_section
-from harness.report.model.row_sections import row_sections
-from harness.report.model.training_sections import curves_section, pretraining_section
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.formats import MISSING
+from mmact_oneshot.harness.report.model.blocks import Block, Chart, Items, Links, Paragraph, Picture, Section, Table
+from mmact_oneshot.harness.report.model.document import document
+from mmact_oneshot.harness.report.model.provenance_section import provenance_section, published_section
+from mmact_oneshot.harness.report.model.row_sections import row_sections
+from mmact_oneshot.harness.report.model.training_sections import curves_section, pretraining_section
 from tests.helpers.rich_runs import PICTURE, PIXEL
 from tests.helpers.small_runs import (
     DATA,
@@ -83,7 +83,7 @@ def test_figures_of_a_row(rich_report: Report) -> None:
     assert row.ranks is not None
     assert line[4] == f"{row.ranks[0]}{MISSING}{row.ranks[1]}"
     assert len(line[5].split(", ")) == 3
-    assert line[6] == f"{measured.metrics.macro_f1 * 100:.{places}f}"
+    assert line[6] == f"{100 * (measured.metrics.value('macro_f1') or 0):.{places}f}"
     analysis = measured.inference.analysis
     assert analysis is not None
     (line,) = [line for line in lines(errors) if line[0] == "both"]

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.report.formats import short
-from harness.report.results.compare_all import adjusted_p, compare_selected
-from harness.report.results.comparison import Comparison, compare_sides
-from harness.report.results.row_selectors import Scope, Selector, select
-from harness.report.statistics import holm
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.report.formats import short
+from mmact_oneshot.harness.report.results.compare_all import adjusted_p, compare_selected
+from mmact_oneshot.harness.report.results.comparison import Comparison, compare_sides
+from mmact_oneshot.harness.report.results.row_selectors import Scope, Selector, select
+from mmact_oneshot.harness.report.statistics import holm
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.small_runs import (
     CONDITIONS,
     add,

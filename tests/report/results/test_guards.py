@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.report import read_report
-from harness.report.results.guards import Guard
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.results.guards import Guard
 from tests.helpers.small_runs import (
     BOTH,
     add_control,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import read_report
-from harness.report.model.captions import rising_note
-from harness.report.model.document import study_blocks
-from harness.report.results.levelling import rise, rise_of, still_rising
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.model.captions import rising_note
+from mmact_oneshot.harness.report.model.document import study_blocks
+from mmact_oneshot.harness.report.results.levelling import rise, rise_of, still_rising
 from tests.helpers.small_runs import add_seeds, add_suite, study_suite, three_seeds
 
 

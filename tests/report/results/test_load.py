@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.records import EvaluationRecord, RecordFolder, StudyRecord, SuiteRecord, TrainingRecord
-from harness.report import read_report, records_folder
-from harness.report.results.load import load
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, StudyRecord, SuiteRecord, TrainingRecord
+from mmact_oneshot.harness.report import read_report, records_folder
+from mmact_oneshot.harness.report.results.load import load
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.small_runs import (
     HALF,
     add,

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.records import Ablation, Calibration, Operations
-from harness.report.results.inference import shown_interval, shown_p
-from harness.report.results.load import load
-from harness.report.results.measured import Measured
-from harness.report.results.metrics import macro_f1, worst_decile
-from harness.report.statistics import analyse, compare
-from harness.report.statistics.interval import unavailable
+from mmact_oneshot.harness.records import Ablation, Calibration, Operations
+from mmact_oneshot.harness.report.metrics.macro_f1 import macro_f1
+from mmact_oneshot.harness.report.metrics.worst_decile import worst_decile
+from mmact_oneshot.harness.report.results.inference import shown_interval, shown_p
+from mmact_oneshot.harness.report.results.load import load
+from mmact_oneshot.harness.report.results.measured import Measured
+from mmact_oneshot.harness.report.results.metric import Answers
+from mmact_oneshot.harness.report.statistics import analyse, compare
+from mmact_oneshot.harness.report.statistics.interval import unavailable
 from tests.helpers.small_runs import (
     BOTH,
     HALF,
@@ -143,17 +145,40 @@ def test_memory_is_the_largest_over_seeds(tmp_path: Path) -> None:
     assert (row.memory, row.train_seconds) == (300, None)
 
 
+def said(predicted: list[list[int]], label: list[list[int]], drawn: list[list[int]], classes: int) -> Answers:
+    """Answers of which metrics are taken by hand."""
+    answered, true, position = (np.asarray(each, np.int64) for each in (predicted, label, drawn))
+    nothing = np.zeros((len(label), 0), np.int64)
+    names = tuple(f"class{number}" for number in range(classes))
+    return Answers(answered, true, position, nothing, nothing, names, ("somebody",), np.zeros(0, np.int64))
+
+
 def test_macro_f1_by_hand() -> None:
     # Class 0: 3 of 4 right, answered 4 times: F1 = 6 / 8. Class 1: 1 of 2 right, answered 2 times: 2 / 4. Class 2: not
-    # asked for, so not counted.
-    assert macro_f1(np.asarray([[3, 1, 0], [1, 1, 0], [0, 0, 0]])) == pytest.approx((0.75 + 0.5) / 2)
-    assert np.isnan(macro_f1(np.zeros((3, 3), int)))
+    # asked for, so not counted. The positions of the two classes change from episode to episode.
+    answers = said(
+        [[0, 0, 0], [0, 0, 1]],
+        [[0, 0, 1], [1, 0, 1]],
+        [[0, 1], [1, 0]],
+        classes=3,
+    )
+    assert answers.confusion.tolist() == [[3, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert macro_f1.function(answers) == pytest.approx((0.75 + 0.5) / 2)
 
 
-def test_the_worst_decile_by_hand() -> None:
-    assert worst_decile(np.asarray([0.5, 0.0, 1.0])) == 0.0
-    assert worst_decile(np.asarray([0.2, 0.4] + [1.0] * 18)) == pytest.approx(0.3)
-    assert np.isnan(worst_decile(np.asarray([])))
+@pytest.mark.parametrize(
+    ("shares", "worst"), [([0.5, 0.0, 1.0], 0.0), ([0.2, 0.4] + [1.0] * 18, 0.3)], ids=["one at least", "a tenth"]
+)
+def test_the_worst_decile_by_hand(shares: list[float], worst: float) -> None:
+    label = [[0] * 10 for _ in shares]
+    predicted = [[0] * round(10 * share) + [1] * round(10 * (1 - share)) for share in shares]
+    answers = said(predicted, label, [[0, 1]] * len(shares), classes=2)
+    assert worst_decile.function(answers) == pytest.approx(worst)
+
+
+def test_a_metric_says_nothing_where_nothing_was_scored() -> None:
+    empty = said([], [], [], classes=1)
+    assert (macro_f1.over_seeds([empty]), worst_decile.over_seeds([empty])) == (None, None)
 
 
 def test_calibration_error_by_hand(tmp_path: Path) -> None:
@@ -163,9 +188,9 @@ def test_calibration_error_by_hand(tmp_path: Path) -> None:
     metrics = measured(tmp_path, "half").metrics
     assert metrics.calibration is not None
     assert metrics.calibration.queries[5] == 18
-    assert metrics.calibration_error == pytest.approx(0.1)
+    assert metrics.value("calibration_error") == pytest.approx(0.1)
     add_control(tmp_path, [0.5] * 4)
-    assert measured(tmp_path, "random").metrics.calibration_error is None
+    assert measured(tmp_path, "random").metrics.value("calibration_error") is None
 
 
 def test_groups_are_of_the_queries(tmp_path: Path) -> None:

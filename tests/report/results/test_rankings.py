@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.report import read_report
-from harness.report.results.load import load
-from harness.report.results.rankings import Ranking
-from harness.report.statistics import compare, compare_all, holm, simultaneous_level
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.results.load import load
+from mmact_oneshot.harness.report.results.rankings import Ranking
+from mmact_oneshot.harness.report.statistics import compare, compare_all, holm, simultaneous_level
 from tests.helpers.small_runs import (
     BETTER,
     BOTH,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.records import RecordFolder, SkippedRecord, StudyRecord, TrainingRecord
-from harness.report import read_report
-from harness.report.results.report import StudySuite
+from mmact_oneshot.harness.records import RecordFolder, SkippedRecord, StudyRecord, TrainingRecord
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.results.report import StudySuite
 from tests.helpers.small_runs import (
     BETTER,
     BOTH,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.report.results.row_selectors import Scope, Selected, Selector, matching, select, selector
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.report.results.row_selectors import Scope, Selected, Selector, matching, select, selector
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.small_runs import DATA, HALF, add, add_external, add_seeds, add_suite, answers, shares, three_seeds
 
 EPISODES = 60

@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.report.statistics import Identities, Interval, analyse, compare, compare_all, holm, sign_flips
-from harness.report.statistics.comparisons import ranks, simultaneous_level
-from harness.report.statistics.simulation.worlds import WORLDS, replicate
+from mmact_oneshot.harness.report.statistics import (
+    Identities,
+    Interval,
+    analyse,
+    compare,
+    compare_all,
+    holm,
+    sign_flips,
+)
+from mmact_oneshot.harness.report.statistics.comparisons import ranks, simultaneous_level
+from mmact_oneshot.harness.report.statistics.simulation.worlds import WORLDS, replicate
 from tests.helpers.small_suites import small
 
 

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from harness.report.statistics import Analysis, Family, Identities, analyse, compare, compare_all
-from harness.report.statistics.interval import DIFFERENCE
-from harness.report.statistics.simulation.worlds import WORLDS, replicate
+from mmact_oneshot.harness.report.statistics import Analysis, Family, Identities, analyse, compare, compare_all
+from mmact_oneshot.harness.report.statistics.interval import DIFFERENCE
+from mmact_oneshot.harness.report.statistics.simulation.worlds import WORLDS, replicate
 
 KINDS = ("clips", "performances", "subjects", "deletion")
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.report.statistics import Analysis, Identities, Slots, analyse, compare
-from harness.report.statistics.design import Design
-from harness.report.statistics.jackknife import by_performance, by_subject
-from harness.report.statistics.simulation.worlds import WORLDS
-from harness.report.statistics.simulation.worlds import replicate as made_up
-from harness.report.statistics.spread import minus
+from mmact_oneshot.harness.report.statistics import Analysis, Identities, Slots, analyse, compare
+from mmact_oneshot.harness.report.statistics.design import Design
+from mmact_oneshot.harness.report.statistics.jackknife import by_performance, by_subject
+from mmact_oneshot.harness.report.statistics.simulation.worlds import WORLDS
+from mmact_oneshot.harness.report.statistics.simulation.worlds import replicate as made_up
+from mmact_oneshot.harness.report.statistics.spread import minus
 from tests.helpers.small_suites import accuracies, small
 
 GENERALISING = ("performances", "subjects")

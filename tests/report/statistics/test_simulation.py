@@ -1,4 +1,4 @@
-"""100 test sets of three worlds; all worlds: `python -m harness.report.statistics.simulation.coverage`."""
+"""100 test sets of three worlds; all worlds: `harness/report/statistics/simulation/coverage.py`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.report.statistics.simulation import coverage as simulation
-from harness.report.statistics.simulation.worlds import WORLDS, replicate, truth
+from mmact_oneshot.harness.report.statistics.simulation import coverage as simulation
+from mmact_oneshot.harness.report.statistics.simulation.worlds import WORLDS, replicate, truth
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.report.statistics import episode_interval, seeds_interval
+from mmact_oneshot.harness.report.statistics import episode_interval, seeds_interval
 
 
 def test_the_episode_interval_is_the_t_interval_of_a_mean() -> None:

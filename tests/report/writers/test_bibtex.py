@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.report import read_report
-from harness.report.writers.bibtex import bibtex
+from mmact_oneshot.harness.report import read_report
+from mmact_oneshot.harness.report.writers.bibtex import bibtex
 from tests.helpers.small_runs import DATA, HALF, add, add_seeds, answers
 
 PAPER = "@article{trx,\n  title = {TRX}\n}\n"

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from harness.report import HELD, read_report, write_report
-from harness.report.charts import palette
-from harness.report.model.blocks import Document, Items, Links, Paragraph, Section, plain_table
-from harness.report.model.document import document
-from harness.report.writers.html import html
-from harness.report.writers.html.page import code, image_uri
+from mmact_oneshot.harness.report import HELD, read_report, write_report
+from mmact_oneshot.harness.report.charts import palette
+from mmact_oneshot.harness.report.model.blocks import Document, Items, Links, Paragraph, Section, plain_table
+from mmact_oneshot.harness.report.model.document import document
+from mmact_oneshot.harness.report.writers.html import html
+from mmact_oneshot.harness.report.writers.html.page import code, image_uri
 from tests.helpers.html_page import Page
 from tests.helpers.rich_runs import PIXEL, rich_run
 from tests.helpers.small_runs import (

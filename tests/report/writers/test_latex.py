@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.report import Report, read_report
-from harness.report.model.document import failures
-from harness.report.writers.latex import latex
-from harness.report.writers.tex import Across, escape, table
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.model.document import failures
+from mmact_oneshot.harness.report.writers.latex import latex
+from mmact_oneshot.harness.report.writers.tex import Across, escape, table
 from tests.helpers.rich_runs import rich_run
 from tests.helpers.small_runs import (
     BOTH,

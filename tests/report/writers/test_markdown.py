@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import Report, read_report
-from harness.report.model.blocks import Cell, Column, Table
-from harness.report.model.document import document
-from harness.report.writers.markdown import code, escape, grid, image, link_to, markdown
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.model.blocks import Cell, Column, Table
+from mmact_oneshot.harness.report.model.document import document
+from mmact_oneshot.harness.report.writers.markdown import code, escape, grid, image, link_to, markdown
 from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds, add_skipped
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.report import Report, read_report
-from harness.report.model.blocks import Block, Items, Paragraph, plain_table
-from harness.report.model.matrix import matrix
-from harness.report.results.report import Report as Results
-from harness.report.writers.terminal import show, show_blocks, show_table
+from mmact_oneshot.harness.report import Report, read_report
+from mmact_oneshot.harness.report.model.blocks import Block, Items, Paragraph, plain_table
+from mmact_oneshot.harness.report.model.matrix import matrix
+from mmact_oneshot.harness.report.results.report import Report as Results
+from mmact_oneshot.harness.report.writers.terminal import show, show_blocks, show_table
 from tests.helpers.small_runs import BETTER, GENERATED, HALF, add_control, add_seeds, add_skipped
 
 MOST = 10  # lines of text beside a matrix and the title

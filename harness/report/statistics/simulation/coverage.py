@@ -1,6 +1,6 @@
 """How often the intervals hold: nominal 95 % intervals over many made-up test sets whose truth is known.
 
-    python -m harness.report.statistics.simulation.coverage --replicates 1000 --processes 2 --out coverage.json
+    python -m mmact_oneshot.harness.report.statistics.simulation.coverage --replicates 1000 --out coverage.json
 
 The truth is the mean accuracy over all test sets of a world: new performances and new subjects of the same classes.
 """
@@ -22,9 +22,17 @@ import numpy as np
 import scipy
 from scipy.stats import binomtest
 
-from harness.report.statistics.family import analyse
-from harness.report.statistics.simulation.worlds import EPISODES, TRUTH_EPISODES, WORLDS, World, replicate, truth
+from mmact_oneshot.harness.report.statistics.family import analyse
+from mmact_oneshot.harness.report.statistics.simulation.worlds import (
+    EPISODES,
+    TRUTH_EPISODES,
+    WORLDS,
+    World,
+    replicate,
+    truth,
+)
 
+COMMAND = "python -m mmact_oneshot.harness.report.statistics.simulation.coverage"
 LEVEL, SEED = 0.95, 2026
 KINDS = ("clips", "performances", "subjects", "deletion", "headline")
 LEAST, MOST = 0.92, 0.99
@@ -113,7 +121,8 @@ def line(found: Outcome) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 1 where the headline's coverage is outside the limits in some world."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.report.statistics.simulation.coverage", description="Coverage of intervals."
+        prog=COMMAND,
+        description="Coverage of intervals.",
     )
     parser.add_argument("--replicates", type=int, default=1_000, help="test sets a world")
     parser.add_argument("--out", type=Path, help="where the record goes (JSON)")
@@ -136,9 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _record(chosen: argparse.Namespace, found: Sequence[Outcome], seconds: float) -> dict[str, object]:
-    command = (
-        f"python -m harness.report.statistics.simulation.coverage --replicates {chosen.replicates} --seed {chosen.seed}"
-    )
+    command = f"{COMMAND} --replicates {chosen.replicates} --seed {chosen.seed}"
     if chosen.worlds != list(WORLDS):
         command += " --worlds " + " ".join(f"'{name}'" for name in chosen.worlds)
     return {

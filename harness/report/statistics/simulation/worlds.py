@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.episodes.stream import stream_key
-from harness.report.statistics.clusters import Identities
+from mmact_oneshot.harness.data.episodes.stream import stream_key
+from mmact_oneshot.harness.report.statistics.clusters import Identities
 
 EPISODES, WAY = 10_000, 5
 TRUTH_EPISODES = 2_000_000

@@ -1,5 +1,5 @@
 """The report as one page that needs no network: everything that it shows lies in the file itself."""
 
-from harness.report.writers.html.page import html
+from mmact_oneshot.harness.report.writers.html.page import html
 
 __all__ = ["html"]

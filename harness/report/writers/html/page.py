@@ -12,14 +12,14 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from harness.report.charts import palette
-from harness.report.charts.figure import Figure, inline
-from harness.report.model.blocks import Block, Column, Document, Link
+from mmact_oneshot.harness.report.charts import palette
+from mmact_oneshot.harness.report.charts.figure import Figure, inline
+from mmact_oneshot.harness.report.model.blocks import Block, Column, Document, Link
 
 ENLARGED = 1.2  # a figure that is wide scrolls on its own, so that its text can have the size of the page's
 IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 TYPES = {".csv": "text/csv", ".tex": "application/x-tex", ".bib": "application/x-bibtex"}
-PACKAGE = "harness.report.writers.html"
+PACKAGE = "mmact_oneshot.harness.report.writers.html"
 
 
 def html(document: Document, downloads: Mapping[str, str]) -> str:

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.api import FewShotMethod
-from harness.config.plugins import registry
-from harness.config.plugins.registry import GROUP, check_settings, load_method, method_label, method_names
-from harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.plugins import registry
+from mmact_oneshot.harness.plugins.kinds import METHOD
+from mmact_oneshot.harness.plugins.methods import load_method, method_names
+from mmact_oneshot.harness.plugins.registry import plugin_label
+from mmact_oneshot.harness.plugins.settings import check_settings, setting_names
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PLUGIN = """
 from __future__ import annotations
 from dataclasses import dataclass
-from harness.api import FewShotMethod, Setup
+from mmact_oneshot.harness.api import FewShotMethod, Setup
 
 @dataclass
 class Options:
@@ -34,27 +37,27 @@ def write(path: Path, text: str = PLUGIN) -> str:
 
 def install(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """Pretend that an installed distribution has an entry point."""
-    point = EntryPoint(name, value, GROUP)
+    point = EntryPoint(name, value, METHOD.group)
 
     def found(group: str, **match: str) -> list[EntryPoint]:
-        return [point] if group == GROUP and match.get("name", name) == name else []
+        return [point] if group == METHOD.group and match.get("name", name) == name else []
 
     monkeypatch.setattr(registry, "entry_points", found)
 
 
-@pytest.mark.parametrize("name", sorted(registry.BUILT_IN))
+@pytest.mark.parametrize("name", sorted(METHOD.built_in))
 def test_built_in_methods_load_and_accept_their_defaults(name: str) -> None:
     method = load_method(name)
     assert issubclass(method, FewShotMethod)
-    assert check_settings(method, {}, "here") == registry.setting_names(method)
-    assert method_label(name) == name
+    assert check_settings(method, {}, "here") == setting_names(method)
+    assert plugin_label(name) == name
 
 
 def test_a_local_file_is_a_method(tmp_path: Path) -> None:
     path = write(tmp_path / "my_head.py")
     method = load_method(path)
     assert method.__name__ == "Mine"
-    assert method_label(path) == "my_head"
+    assert plugin_label(path) == "my_head"
     assert check_settings(method, {"width": 4}, path) == {"width": 4, "rate": 0.5, "name": "x"}
 
 
@@ -69,8 +72,8 @@ def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (PLUGIN + "\nclass Other(FewShotMethod): ...\n", "defines 2 methods, expected one"),
-        ("from harness.api import FewShotMethod", "defines 0 methods"),
-        ("import harness.apy", "does not import.*No module named 'harness.apy'"),
+        ("from mmact_oneshot.harness.api import FewShotMethod", "defines 0 methods"),
+        ("import mmact_oneshot.harness.apy", "does not import.*No module named 'mmact_oneshot.harness.apy'"),
         ("class Mine(:", "does not import.*SyntaxError"),
     ],
 )
@@ -92,7 +95,7 @@ def test_a_mistyped_name_gets_the_nearest() -> None:
 
 
 def test_an_installed_plugin_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, "theirs", "baselines.protonet:ProtoNet")
+    install(monkeypatch, "theirs", "mmact_oneshot.baselines.protonet:ProtoNet")
     assert load_method("theirs").__name__ == "ProtoNet"
     assert "theirs" in method_names()
     with pytest.raises(HarnessError, match="Did you mean 'theirs'"):
@@ -101,7 +104,7 @@ def test_an_installed_plugin_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -
 
 def test_two_methods_of_one_name_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, "trx", "their_package.trx:BetterTRX")
-    with pytest.raises(HarnessError, match=r"2 methods are called 'trx': built in; their_package\.trx:BetterTRX"):
+    with pytest.raises(HarnessError, match=r"2 methods are called 'trx': built-in; their_package\.trx:BetterTRX"):
         load_method("trx")
     assert load_method("can").__name__ == "CAN", "the others are as they were"
 
@@ -109,7 +112,7 @@ def test_two_methods_of_one_name_are_an_error_that_names_both(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("harness.runtime.errors:HarnessError", "is not a FewShotMethod"),
+        ("mmact_oneshot.harness.runtime.errors:HarnessError", "is no method.*derived from FewShotMethod"),
         ("no_such_package:Method", "does not import.*no_such_package"),
     ],
 )

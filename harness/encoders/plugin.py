@@ -1,0 +1,56 @@
+"""Encoders of somebody else: a class derived from :class:`mmact_oneshot.harness.api.Encoder`, by name or by file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmact_oneshot.harness.api import ClipShape, Encoder
+from mmact_oneshot.harness.plugins import registry
+from mmact_oneshot.harness.plugins.kinds import ENCODER
+from mmact_oneshot.harness.plugins.settings import check_settings
+from mmact_oneshot.harness.runtime.errors import HarnessError
+
+
+def is_plugin(name: str) -> bool:
+    """Whether an encoder of this name is a plugin, and no network of ours or of timm."""
+    return registry.is_file(name) or name in registry.names(ENCODER)
+
+
+def plugin_encoder(
+    name: str, modality: str, shape: ClipShape, sensors: tuple[str, ...], arguments: Mapping[str, Any]
+) -> Encoder:
+    """An encoder as its author made it, with a fresh state.
+
+    Args:
+        arguments: its settings.
+
+    Raises:
+        HarnessError: it cannot be loaded, is for another modality, does not take these settings or clips, or says
+            nothing of its outputs.
+    """
+    made = registry.load(ENCODER, name)
+    if made.modality != modality:
+        raise HarnessError(
+            f"is an encoder of {made.modality}.", where=name, remedy=f"Set {_setting(made.modality)}.name to it."
+        )
+    settings = check_settings(made, arguments, where=f"{_setting(modality)}.arguments")
+    try:
+        encoder: Encoder = made(shape, sensors, **settings)
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        raise HarnessError(
+            f"cannot be built for clips of {shape} ({type(error).__name__}: {error}).",
+            where=name,
+            remedy="Its constructor is called as Encoder(shape, sensors, **settings).",
+        ) from error
+    if "vector" not in getattr(encoder, "widths", {}):
+        raise HarnessError(
+            "says no width of its vector.",
+            where=name,
+            remedy='Set self.widths = {"vector": D, ...} in its constructor.',
+        )
+    return encoder
+
+
+def _setting(modality: str) -> str:
+    return "video_encoder" if modality == "video" else "sensor_encoder"

@@ -1,0 +1,135 @@
+"""Names to plugins of any kind: our own, those of installed packages, and Python files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from mmact_oneshot.harness.plugins.kinds import Kind, resolve
+from mmact_oneshot.harness.plugins.python_file import PluginFile, load_file
+from mmact_oneshot.harness.plugins.source import installed_source
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
+
+BUILT_IN = "built-in"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One name of a listing.
+
+    Attributes:
+        origins: ``built-in``, or a package with its version and the object. More than one is an error of its own.
+        found: the plugin; None where it cannot be loaded.
+        error: why not; empty where it can.
+    """
+
+    name: str
+    origins: tuple[str, ...]
+    found: Any
+    error: str
+
+
+def is_file(name: str) -> bool:
+    """Whether a plugin is named by the path of a Python file."""
+    return name.endswith(".py")
+
+
+def names(kind: Kind) -> list[str]:
+    """All that can be named without a file: ours in their order, and then those of packages."""
+    installed = sorted({point.name for point in entry_points(group=kind.group)})
+    return list(dict.fromkeys((*kind.built_in, *installed)))
+
+
+def origins(kind: Kind, name: str) -> list[str]:
+    """Where plugins of this name come from."""
+    own = [BUILT_IN] if name in kind.built_in else []
+    return own + [_origin(point) for point in entry_points(group=kind.group, name=name)]
+
+
+def listing(kind: Kind) -> list[Listed]:
+    """Every name, with what it stands for or why it cannot be loaded; one that is broken hides nothing."""
+    found = []
+    for name in names(kind):
+        try:
+            plugin, error = load(kind, name), ""
+        except HarnessError as refusal:
+            plugin, error = None, str(refusal)
+        found.append(Listed(name, tuple(origins(kind, name)), plugin, error))
+    return found
+
+
+def load(kind: Kind, name: str) -> Any:
+    """The plugin for a name or for the path of a Python file that defines one.
+
+    Raises:
+        HarnessError: unknown name (with the nearest right one), a name that two plugins have, or a file or package that
+            does not import or defines none.
+    """
+    if is_file(name) and kind.files:
+        return _only(kind, load_file(Path(name)))
+    found = origins(kind, name)
+    if not found:
+        file = " Or name a .py file." if kind.files else ""
+        raise HarnessError(f"no {kind.name} {name!r}.", remedy=nearest(name, names(kind)) + file)
+    if len(found) > 1:
+        raise HarnessError(
+            f"{len(found)} {kind.plural} are called {name!r}: {'; '.join(found)}.",
+            remedy="Rename the entry point of a package of yours, or uninstall the package.",
+        )
+    if name in kind.built_in:
+        return resolve(kind.built_in[name])
+    (point,) = entry_points(group=kind.group, name=name)
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=_origin(point)) from error
+    if not kind.fits(loaded):
+        raise HarnessError(f"is no {kind.name}.", where=_origin(point), remedy=f"It must be {kind.made}.")
+    return loaded
+
+
+def plugin_label(name: str) -> str:
+    """How a plugin is called in tables: a file by its stem."""
+    return Path(name).stem if is_file(name) else name
+
+
+def source(kind: Kind, name: str) -> str:
+    """What tells one version of a plugin from another: "built-in" (the commit says the rest), or a SHA-256.
+
+    Of a file: of it and of the modules beside it that it imports. Of an installed package: of all its Python files.
+    """
+    if is_file(name) and kind.files:
+        return load_file(Path(name)).sha256
+    if name in kind.built_in:
+        return BUILT_IN
+    load(kind, name)
+    (point,) = entry_points(group=kind.group, name=name)
+    return installed_source(point.module)
+
+
+def _only(kind: Kind, file: PluginFile) -> Any:
+    """The one plugin that a file defines; what it imports does not count."""
+    found = {
+        id(value): value
+        for value in vars(file.module).values()
+        if kind.fits(value) and _defined_in(kind, value) == file.module.__name__
+    }
+    if len(found) != 1:
+        raise HarnessError(
+            f"defines {len(found)} {kind.plural}, expected one.",
+            where=file.path,
+            remedy=f"One file, one {kind.name}, {kind.made}. `oneshot new {kind.name} NAME` writes one to start from.",
+        )
+    return next(iter(found.values()))
+
+
+def _defined_in(kind: Kind, value: Any) -> str:
+    """The module of a plugin: of its function, where it is an instance made of one."""
+    return str((value.function if kind.instances else value).__module__)
+
+
+def _origin(point: EntryPoint) -> str:
+    package = "" if point.dist is None else f"{point.dist.name} {point.dist.version}, "
+    return f"{package}{point.value}"

@@ -1,0 +1,49 @@
+"""Settings of a plugin: the keyword arguments of its constructor, with their types and defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
+
+GIVEN = ("self", "setup", "shape", "sensors")
+"""Arguments that the harness gives a plugin: no settings."""
+
+
+def setting_names(plugin: type) -> dict[str, Any]:
+    """Settings of a plugin and their defaults."""
+    parameters = inspect.signature(plugin.__init__).parameters.values()  # type: ignore[misc]
+    return {p.name: p.default for p in parameters if p.name not in GIVEN}
+
+
+def check_settings(plugin: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """All settings of a plugin: its defaults overridden by those given, types checked.
+
+    Raises:
+        HarnessError: unknown name (with the nearest right one), a value of the wrong type, or a plugin that
+            declares a setting without type or default.
+    """
+    known = setting_names(plugin)
+    for key in given:
+        if key not in known:
+            remedy = nearest(key, known) if known else "It has no settings."
+            raise HarnessError(f"{plugin.__name__} has no setting {key!r}.", where=where, remedy=remedy)
+    hints = inspect.get_annotations(plugin.__init__, eval_str=True)  # type: ignore[misc]
+    for name, default in known.items():
+        if name not in hints or default is inspect.Parameter.empty:
+            raise HarnessError(
+                f"setting {name!r} of {plugin.__name__} has no {'default' if name in hints else 'type'}.",
+                where=where,
+                remedy="Write every setting as a keyword argument of __init__ with a type and a default.",
+            )
+    fields: dict[str, Any] = {name: (hints[name], default) for name, default in known.items()}
+    model = create_model(plugin.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    try:
+        return model(**given).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise HarnessError(f"setting {first['loc'][0]!r} of {plugin.__name__}: {first['msg']}.", where=where) from error
