@@ -27,8 +27,8 @@ lint: $(VENV)/installed
 
 # for mypy the folders of the root are in one package, as they are once installed
 types: $(VENV)/installed
-	mkdir -p $(VENV)/types/mmact_oneshot && ln -sfn $(CURDIR)/mmact_oneshot/__init__.py $(VENV)/types/mmact_oneshot/
-	for each in harness methods baselines; do ln -sfn $(CURDIR)/$$each $(VENV)/types/mmact_oneshot/$$each; done
+	rm -rf $(VENV)/types && mkdir -p $(VENV)/types/mmact_oneshot
+	for each in mmact_oneshot/*.py harness methods baselines; do ln -s $(CURDIR)/$$each $(VENV)/types/mmact_oneshot/; done
 	MYPYPATH=$(VENV)/types $(VENV)/bin/mypy --package mmact_oneshot --package tests
 
 $(VENV)/installed: pyproject.toml constraints.txt

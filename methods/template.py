@@ -1,6 +1,6 @@
-"""A method to copy: class prototypes under cosine similarity, in the fewest lines that satisfy the contract.
+"""A method to start from: class prototypes under cosine similarity, in the fewest lines that satisfy the contract.
 
-Try it:     oneshot check methods/template.py
+Check it:   oneshot check methods/template.py
 Run it:     oneshot run --data DATA --method methods/template.py
 """
 
@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmact_oneshot.harness.api import Features, FewShotMethod, Needs, Setup
-from mmact_oneshot.harness.encoders.fusion import Fusion
+from mmact_oneshot import Features, FewShotMethod, Fusion, Needs, Setup
 
 
 class CosinePrototypes(FewShotMethod):

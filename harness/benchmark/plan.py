@@ -15,7 +15,7 @@ from mmact_oneshot.harness.config.protocols import HEADLINE, Protocol, protocol_
 from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.config.studies import PROLONGED, Row, Study
 from mmact_oneshot.harness.plugins.methods import load_method, method_source
-from mmact_oneshot.harness.plugins.registry import plugin_label
+from mmact_oneshot.harness.plugins.registry import BUILT_IN, plugin_label
 from mmact_oneshot.harness.plugins.settings import check_settings
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.training.conditions import Conditions, prolonged, training_conditions, weights_of
@@ -60,14 +60,17 @@ class Plan:
         return found
 
 
-def make_plan(workspace: Workspace, names: Iterable[str]) -> Plan:
+def make_plan(workspace: Workspace, names: Iterable[str], unchecked: bool = False) -> Plan:
     """The plan of some studies of the run's settings.
+
+    Args:
+        unchecked: methods of files and packages are not held to the contract, and get no rank.
 
     Raises:
         HarnessError: an unknown method, a setting that it does not have, an encoder that nothing ever trains, or a
             suite that is none of the test suites.
     """
-    settings, planner = workspace.task.settings, _Planner(workspace)
+    settings, planner = workspace.task.settings, _Planner(workspace, unchecked)
     studies = tuple(planner.study(name, settings.studies[name]) for name in names)
     seeds = dict.fromkeys(seed for name in names for seed in settings.studies[name].seeds or settings.seeds)
     every = [job for study in studies for jobs in study.jobs for job in jobs]
@@ -84,8 +87,8 @@ def _with_all_suites(job: TrainingJob, every: Sequence[TrainingJob]) -> Training
 class _Planner:
     """Makes jobs; what does not depend on the seed is worked out once."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace, self.task = workspace, workspace.task
+    def __init__(self, workspace: Workspace, unchecked: bool) -> None:
+        self.workspace, self.task, self.unchecked = workspace, workspace.task, unchecked
         self._parts: dict[str, tuple[Settings, Initialisation, bool, bool]] = {}
 
     def study(self, name: str, study: Study) -> PlannedStudy:
@@ -106,7 +109,7 @@ class _Planner:
 
     def _job(self, row: Row, seed: int, protocol: Protocol, suites: tuple[str, ...], where: str) -> TrainingJob:
         method = load_method(row.method)
-        chosen = check_settings(method, row.settings, where=where)
+        chosen, source = check_settings(method, row.settings, where=where), method_source(row.method)
         if not method.needs.outputs and not pretrains(method):  # it has no encoder that could be frozen
             row = row.model_copy(update={"training": "end_to_end"})
         key = f"{row!r} {protocol.name}"
@@ -135,10 +138,11 @@ class _Planner:
             trained=trained,
             method=method,
             method_settings=chosen,
-            method_source=method_source(row.method),
+            method_source=source,
             conditions=self.workspace.common | conditions,
             initialisation=initialisation,
             budget=budget,
+            unchecked=self.unchecked and source != BUILT_IN,
         )
         if budget is not None and budget.search and (seed, protocol) != (SEARCH_SEED, HEADLINE):
             return replace(job, search=self._job(row, SEARCH_SEED, HEADLINE, (), where))

@@ -128,6 +128,7 @@ def _record(
         training=job.training,
         protocol=job.protocol.name,
         transductive=method.transductive,
+        unchecked=job.unchecked,
         method_settings=job.method_settings,
         seed=job.seed,
         preset=job.settings.preset,

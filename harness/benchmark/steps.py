@@ -83,6 +83,11 @@ def pending_steps(workspace: Workspace, plan: Plan) -> list[Step]:
     return list(steps.values())
 
 
+def pending_rows(workspace: Workspace, plan: Plan) -> list[RowStep]:
+    """The rows that are left to do."""
+    return [step for step in pending_steps(workspace, plan) if isinstance(step, RowStep)]
+
+
 def unscored_suites(workspace: Workspace, job: TrainingJob) -> tuple[str, ...]:
     """Suites of a job that have no complete record of these very episodes yet; none where a record says why not."""
     if workspace.records.has(SkippedRecord, job.id):

@@ -1,38 +1,74 @@
-"""`oneshot check`: does a method keep the contract?"""
+"""`oneshot check`: does a method, or an encoder, keep the contract?"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from mmact_oneshot.harness.benchmark.conformance.checks import Finding
+
 
 def command(
-    method: Annotated[str, typer.Argument(help="A method's name, or a .py file with one.", show_default=False)],
+    plugin: Annotated[
+        str,
+        typer.Argument(
+            help="A method's name, or a .py file with a method or an encoder; with settings as in NAME:a=1,b=2.",
+            show_default=False,
+        ),
+    ],
 ) -> None:
-    """Run the conformance checks on a method, for every choice of modalities that it can use.
+    """Run the conformance checks on a method, for every choice of modalities that it can use, or on an encoder.
 
     Exits with 1 if any fails.
 
-    Example: oneshot check ./my_method.py
+    Examples:
+
+        oneshot check ./my_method.py
+
+        oneshot check trx:width=64
     """
-    from rich.table import Table
-
     from mmact_oneshot.harness.benchmark.conformance.checks import check_method
+    from mmact_oneshot.harness.benchmark.conformance.encoder_checks import check_encoder
     from mmact_oneshot.harness.cli.console import console
-    from mmact_oneshot.harness.plugins.methods import load_method
-    from mmact_oneshot.harness.plugins.registry import plugin_label
+    from mmact_oneshot.harness.config.overrides import named_values
+    from mmact_oneshot.harness.config.studies import EACH
+    from mmact_oneshot.harness.plugins.kinds import ENCODER, METHOD
+    from mmact_oneshot.harness.plugins.registry import kind_of, load, plugin_label
+    from mmact_oneshot.harness.plugins.settings import check_settings
 
-    chosen = load_method(method)
-    usable = chosen.needs.modalities
-    choices = [(name,) for name in usable] + ([("video", "sensors")] if len(usable) > 1 else [])
-    failed = 0
-    for modalities in choices:
-        table = Table("check", "", "detail", title=f"{plugin_label(method)} on {' and '.join(modalities)}")
-        for finding in check_method(chosen, modalities):
-            failed += not finding.passed
-            table.add_row(finding.name, "passed" if finding.passed else "[red]FAILED[/red]", finding.detail)
-        console.print(table)
+    name, colon, text = plugin.partition(":")
+    kind = kind_of(name, (METHOD, ENCODER))
+    found, given = load(kind, name), named_values(text) if colon else {}
+    check_settings(found, given, where=plugin)
+    if kind is ENCODER:
+        failed = _show(f"{plugin_label(name)}, {found.modality}", check_encoder(found, given))
+    else:
+        usable = [each for each in EACH if set(each) <= set(found.needs.modalities)]
+        failed = sum(
+            _show(f"{plugin_label(name)} on {' and '.join(each)}", check_method(found, each, given)) for each in usable
+        )
     if failed:
         console.print(f"[red]{failed} checks failed.[/red]")
         raise typer.Exit(1)
+    console.print("All checks passed.")
+
+
+def _show(title: str, findings: list[Finding]) -> int:
+    """A line a check; below it, of a broken one, what must hold and how it is mended. Gives how many are broken."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mmact_oneshot.harness.benchmark.conformance.checks import CHECKS
+    from mmact_oneshot.harness.cli.console import console
+
+    table, broken = Table("check", "", "detail", title=title), 0
+    for finding in findings:
+        broken += not finding.passed
+        detail = escape(finding.detail)
+        if not finding.passed and finding.name in CHECKS:
+            detail += f"\n[bold]{CHECKS[finding.name].rule}[/] {escape(CHECKS[finding.name].remedy)}"
+        table.add_row(finding.name, "passed" if finding.passed else "[red]FAILED[/red]", detail)
+    console.print(table)
+    return broken

@@ -13,7 +13,7 @@ def command(
     second: Annotated[str, typer.Argument(metavar="B", help="The same.", show_default=False)],
     folder: Annotated[
         Path | None,
-        typer.Option("--in", help="Folder of a run, for rows alone; by default the one below ./runs."),
+        typer.Option("--in", help="Folder of a run, for rows alone; by default the latest below ./runs."),
     ] = None,
     study: Annotated[
         str | None, typer.Option("--study", help="Only this study; by default the first that has the row.")
@@ -40,14 +40,14 @@ def command(
     from json import dumps
 
     from mmact_oneshot.harness.cli.console import console
-    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.cli.runs import latest_run
     from mmact_oneshot.harness.report.model.comparison import comparison_blocks, folder_blocks
     from mmact_oneshot.harness.report.results.compare_all import adjusted_p, compare_selected
     from mmact_oneshot.harness.report.results.row_selectors import Scope, select, selector
     from mmact_oneshot.harness.report.writers.comparison_json import comparison_json
     from mmact_oneshot.harness.report.writers.terminal import say, show_blocks
 
-    a, b = selector(first, folder, only_run), selector(second, folder, only_run)
+    a, b = selector(first, folder, latest_run), selector(second, folder, latest_run)
     whole = a.row is None and b.row is None
     found, left_out = compare_selected(select(a, b, Scope(study, suite or ())), strict=not whole)
     adjusted = adjusted_p(found) if whole else [None] * len(found)

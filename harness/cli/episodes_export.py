@@ -11,7 +11,7 @@ import typer
 def command(
     suite: Annotated[str, typer.Argument(help="The suite.")] = "test",
     folder: Annotated[
-        Path | None, typer.Option("--in", help="Folder of a run; by default the one below ./runs.")
+        Path | None, typer.Option("--in", help="Folder of a run; by default the latest below ./runs.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Its recordings, where no published list names the clips.")
@@ -29,7 +29,7 @@ def command(
     Example: oneshot episodes export test --in runs/quick-embedded --out episodes.csv
     """
     from mmact_oneshot.harness.cli.console import console
-    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.cli.runs import latest_run
     from mmact_oneshot.harness.data.episodes.table import episode_table
     from mmact_oneshot.harness.data.layouts import index
     from mmact_oneshot.harness.data.tabular import write_csv
@@ -37,7 +37,7 @@ def command(
     from mmact_oneshot.harness.records import RecordFolder
     from mmact_oneshot.harness.report import records_folder
 
-    records = RecordFolder(records_folder(only_run() if folder is None else folder))
+    records = RecordFolder(records_folder(latest_run() if folder is None else folder))
     built = rebuilt_suite(records, suite, split, None if data is None else index(data).frame)
     path = out or Path(f"{suite}.csv")
     write_csv(episode_table(built), path)

@@ -6,7 +6,7 @@ from mmact_oneshot.harness.cli.listings import Json
 
 
 def command(json: Json = False) -> None:
-    """List the layouts of recordings, with the names that each looks for and its sensors.
+    """List the layouts of recordings, with the names of their files and their sensors.
 
     Example: oneshot layouts
     """

@@ -13,7 +13,7 @@ def command(
         Path | None,
         typer.Argument(
             help="Folder of a run, its folder of records, or a folder of several runs (which get a README.md that "
-            "opens them); by default the one run below ./runs.",
+            "opens them); by default the latest run below ./runs.",
             show_default=False,
         ),
     ] = None,
@@ -41,11 +41,11 @@ def command(
         oneshot report --metric ./never_right.py
     """
     from mmact_oneshot.harness.cli.console import console, show_pages
-    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.cli.runs import latest_run
     from mmact_oneshot.harness.report import Report, read_report, records_folder, write_files, write_overview
     from mmact_oneshot.harness.report.writers.terminal import show
 
-    chosen = only_run() if folder is None else folder
+    chosen = latest_run() if folder is None else folder
     several = {} if (chosen / "records").is_dir() else {path.parent.name: path for path in chosen.glob("*/records")}
     written: list[Path] = []
     reports: dict[str, Report] = {}

@@ -7,14 +7,20 @@ from typing import Annotated
 
 import typer
 
-from mmact_oneshot.harness.cli.options import STORES, Data, Layout, Override, Preset, Split, Stores, Workers
+from mmact_oneshot.harness.cli.options import STORES, Data, Layout, Override, Split, Stores, Workers
 
 
 def command(
     data: Data,
-    preset: Preset = "quick",
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="quick (default), standard, full, published, or a TOML file.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of records and report; default runs/PRESET-DATA.")
+    ] = None,
+    join: Annotated[
+        Path | None,
+        typer.Option("--join", help="Folder of a run that gets the rows, with its baselines and trained encoders."),
     ] = None,
     study: Annotated[
         list[str] | None, typer.Option("--study", help="A study of the preset, or all; default methods. Repeatable.")
@@ -41,6 +47,10 @@ def command(
         bool,
         typer.Option("--validation-only", help="Search the learning rates on validation classes; score no test suite."),
     ] = False,
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="Run methods of your own without checking them first; they get no rank."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done and what it would cost.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move what is recorded aside (into replaced/) and do it again.")
@@ -57,46 +67,56 @@ def command(
         oneshot run --data ~/MMAct --preset standard --study all --dry-run
 
         oneshot run --data ~/UTD-MHAD --method ./my_method.py:width=64 --modalities both --seeds 5
+
+        oneshot run --data data/embedded --method ./my_method.py --join runs/quick-embedded
     """
-    from mmact_oneshot.harness.benchmark.narrowing import Narrowing, narrowed
-    from mmact_oneshot.harness.benchmark.plan import make_plan
+    from mmact_oneshot.harness.benchmark.conformance.gate import require_conformance
+    from mmact_oneshot.harness.benchmark.joining import joined_preset
+    from mmact_oneshot.harness.benchmark.narrowing import Narrowing
+    from mmact_oneshot.harness.benchmark.request import Request
     from mmact_oneshot.harness.benchmark.run import run_plan
     from mmact_oneshot.harness.benchmark.set_aside import set_aside
-    from mmact_oneshot.harness.benchmark.steps import RowStep, pending_steps
+    from mmact_oneshot.harness.benchmark.steps import RowStep, pending_rows, pending_steps
     from mmact_oneshot.harness.cli import plan_view
     from mmact_oneshot.harness.cli.console import console, show_pages
     from mmact_oneshot.harness.cli.validation_view import show_validation
     from mmact_oneshot.harness.cli.watch import TerminalWatcher
-    from mmact_oneshot.harness.config.presets import load_settings
-    from mmact_oneshot.harness.data.task.open_task import open_task
     from mmact_oneshot.harness.report import write_report
     from mmact_oneshot.harness.report.writers.terminal import show
-    from mmact_oneshot.harness.runtime.device import choose_device
-    from mmact_oneshot.harness.training.workspace import Workspace
+    from mmact_oneshot.harness.runtime.errors import HarnessError
 
-    wanted = Narrowing(study or (), method or (), modalities, suite or (), seeds)
-    settings, names = narrowed(load_settings(preset, override or []), wanted)
-    watcher = TerminalWatcher(console)
-    task = open_task(
-        data, settings, stores=store, watcher=watcher, layout=layout, split=split, workers=workers, plan_only=dry_run
+    if join is not None and out is not None:
+        raise HarnessError("--join and --out both name the folder of the run.", remedy="Leave one of them out.")
+    chosen, own = (preset or "quick", ()) if join is None else joined_preset(join, preset)
+    request = Request(
+        data,
+        chosen,
+        (*own, *(override or ())),
+        Narrowing(study or (), method or (), modalities, suite or (), seeds),
+        join or out,
+        layout,
+        split,
+        store,
+        device,
+        workers,
+        unchecked,
     )
-    folder = out or Path("runs") / f"{settings.preset}-{data.resolve().name}"
-    workspace = Workspace(task, folder, choose_device(device, settings.precision), watcher)
-    plan = make_plan(workspace, names)
+    workspace, plan = request.opened(TerminalWatcher(console), plan_only=dry_run)
     if dry_run:
         plan_view.show_plan(workspace, plan, console)
         return
+    require_conformance(workspace, plan.jobs if force else (step.job for step in pending_rows(workspace, plan)))
     if force:
         plan_view.show_set_aside(workspace, *set_aside(workspace, plan), console)
     steps = pending_steps(workspace, plan)
     if validation_only:
         steps = [step for step in steps if not isinstance(step, RowStep)]
-    plan_view.show_completeness(task, console)
+    plan_view.show_completeness(workspace.task, console)
     plan_view.show_expectation(workspace, steps, console)
     run_plan(workspace, plan, steps)
     if validation_only:
         show_validation(workspace, plan, console)
         return
-    report, files = write_report(folder)
+    report, files = write_report(workspace.folder)
     show(report, console)
     show_pages(files)

@@ -7,16 +7,18 @@ from pathlib import Path
 RUNS = Path("runs")
 
 
-def only_run() -> Path:
-    """The one run below ``runs``.
+def latest_run() -> Path:
+    """The run below ``runs`` that was worked on last; which one, is said where there are several.
 
     Raises:
-        HarnessError: there is none, or more than one.
+        HarnessError: there is none.
     """
+    from mmact_oneshot.harness.cli.console import errors
     from mmact_oneshot.harness.runtime.errors import HarnessError
 
-    found = sorted(path.parent for path in RUNS.glob("*/records"))
-    if len(found) != 1:
-        known = f"Name one of: {', '.join(map(str, found))}." if found else "`oneshot run` makes one."
-        raise HarnessError(f"{len(found)} runs here.", where=RUNS, remedy=known)
-    return found[0]
+    found = sorted(RUNS.glob("*/records"), key=lambda path: max(each.stat().st_mtime for each in path.rglob("*")))
+    if not found:
+        raise HarnessError("no run here.", where=RUNS, remedy="`oneshot run` makes one; or name the folder of one.")
+    if len(found) > 1:
+        errors.print(f"{found[-1].parent}: the latest of {len(found)} runs", style="dim", markup=False)
+    return found[-1].parent

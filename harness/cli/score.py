@@ -14,7 +14,7 @@ def command(
     file: Annotated[Path, typer.Argument(help="A CSV or NPZ file of predictions.", show_default=False)],
     folder: Annotated[
         Path | None,
-        typer.Option("--in", help="Folder of a run, which has the episodes; by default the one below ./runs."),
+        typer.Option("--in", help="Folder of a run, which has the episodes; by default the latest below ./runs."),
     ] = None,
     suite: Annotated[str, typer.Option("--suite", help="The suite that was predicted.")] = "test",
     name: Annotated[str, typer.Option("--name", help="Of the row; by default the file's.")] = "",
@@ -53,7 +53,7 @@ def command(
         --source "arXiv 2601.00001, commit abc1234" --note "trained on Kinetics" --record
     """
     from mmact_oneshot.harness.cli.console import console
-    from mmact_oneshot.harness.cli.runs import only_run
+    from mmact_oneshot.harness.cli.runs import latest_run
     from mmact_oneshot.harness.evaluation import external
     from mmact_oneshot.harness.evaluation.predictions_file import read_predictions
     from mmact_oneshot.harness.records import RecordFolder
@@ -65,7 +65,7 @@ def command(
     used = _modalities(modalities, record)
     if record:
         _require("--source", source, "who says so")
-    records = RecordFolder(records_folder(only_run() if folder is None else folder))
+    records = RecordFolder(records_folder(latest_run() if folder is None else folder))
     suite_record, episodes = external.recorded_suite(records, suite)
     like = external.a_training(records, suite_record)
     predictions = read_predictions(file, suite_record, episodes, partial)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -45,6 +47,11 @@ def parsed_value(text: str) -> Any:
         return text
 
 
+def as_override(name: str, value: Any) -> str:
+    """``dotted.name=value`` of a Python value."""
+    return f"{name}={_toml(value)}"
+
+
 def named_values(text: str) -> dict[str, Any]:
     """``width=64,cardinalities=[2,3]`` -> names with their values.
 
@@ -70,3 +77,15 @@ def names_at(settings: type[BaseModel], location: tuple[int | str, ...]) -> list
         arguments = getattr(field.annotation, "__args__", (field.annotation,))
         model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return sorted(model.model_fields)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{json.dumps(key)} = {_toml(each)}' for key, each in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return repr(value)

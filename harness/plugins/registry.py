@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -88,6 +89,17 @@ def load(kind: Kind, name: str) -> Any:
     if not kind.fits(loaded):
         raise HarnessError(f"is no {kind.name}.", where=_origin(point), remedy=f"It must be {kind.made}.")
     return loaded
+
+
+def kind_of(name: str, kinds: Sequence[Kind]) -> Kind:
+    """Which of some kinds a name or a file stands for; the first where it is none, which says what is wrong."""
+    if is_file(name):
+        values = vars(load_file(Path(name)).module)
+        module = load_file(Path(name)).module.__name__
+        own = [kind for kind in kinds if any(kind.fits(v) and _defined_in(kind, v) == module for v in values.values())]
+    else:
+        own = [kind for kind in kinds if name in names(kind)]
+    return own[0] if own else kinds[0]
 
 
 def plugin_label(name: str) -> str:

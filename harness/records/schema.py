@@ -29,13 +29,13 @@ from mmact_oneshot.harness.records.parts import (
     Volatile,
 )
 
-SCHEMA = 4  # a record of another version is refused
+SCHEMA = 5  # a record of another version is refused
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[4] = 4
+    schema_version: Literal[5] = 5
     id: str
     volatile: Volatile
 
@@ -78,6 +78,7 @@ class TrainingRecord(_Record):
     training: Literal["end_to_end", "frozen", "none", "external"]  # external: trained elsewhere
     protocol: Literal["headline", "paper"]
     transductive: bool
+    unchecked: bool = False  # whether the conformance checks were left out, so that it gets no rank
     method_settings: dict[str, Any]
     seed: int
     preset: str

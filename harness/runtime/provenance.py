@@ -26,18 +26,24 @@ def code_commit() -> dict[str, Any]:
     here = Path(__file__).parent
     ours = [str(here.parents[1] / name) for name in ("harness", "methods", "baselines")]
 
-    def git(*arguments: str) -> str | None:
-        try:
-            return subprocess.run(
-                ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-            ).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return {"commit": None, "changed": None}  # not our checkout: an installed copy inside another project, say
-    status = git("status", "--porcelain", "--", *ours)
-    return {"commit": git("rev-parse", "HEAD"), "changed": bool(status) if status is not None else None}
+    status = _git("status", "--porcelain", "--", *ours)
+    return {"commit": _git("rev-parse", "HEAD"), "changed": bool(status) if status is not None else None}
+
+
+def is_changed(file: Path) -> bool:
+    """Whether a file differs from the commit of the checkout that runs; never outside a checkout."""
+    return code_commit()["commit"] is not None and bool(_git("status", "--porcelain", "--", str(file)))
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says in the checkout; None where it fails."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def provenance(hardware: dict[str, object]) -> dict[str, Any]:

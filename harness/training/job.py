@@ -33,6 +33,7 @@ class TrainingJob:
         budget: of the training; None where no parameter is left to train once the encoders are.
         search: the job whose learning rates are tried, which is the row with the search seed under the headline
             protocol; None where the learning rate is given.
+        unchecked: whether the method was not held to its contract; it is another training then.
     """
 
     row: Row
@@ -49,6 +50,7 @@ class TrainingJob:
     initialisation: Initialisation
     budget: Budget | None = None
     search: TrainingJob | None = None
+    unchecked: bool = False
 
     @property
     def training(self) -> str:
@@ -100,7 +102,8 @@ class TrainingJob:
         return f"{self.label}-{self.row.modality_label}-{self.training}"
 
     def _digest(self, *more: object) -> str:
-        return digest([self.conditions, self.label, self.method_source, self.method_settings, *more])[:8]
+        known = [self.conditions, self.label, self.method_source, self.method_settings]
+        return digest([*known, *(["unchecked"] if self.unchecked else []), *more])[:8]
 
 
 def setup_of(task: Task, row: Row, settings: Settings, protocol: Protocol) -> Setup:

@@ -81,5 +81,5 @@ def test_a_clip_equal_to_the_query_is_as_near_as_can_be() -> None:
 def test_an_encoder_without_places_is_refused_with_the_reason() -> None:
     encoder = FixedFeatures(WIDTH, steps=STEPS)
     del encoder.widths[PLACES]
-    with pytest.raises(NotApplicable, match="the video encoder gives no places"):
+    with pytest.raises(NotApplicable, match="needs the stage:-1 of the encoder of video, which gives none"):
         strm(encoder)

@@ -49,7 +49,9 @@ def test_the_run_is_found_where_there_is_one(run: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(run.parent.parent)
     assert "A is significantly better than B" in said(oneshot("compare", "good", "bad"))
     fill(run.parent / "two", {"good": 0.9, "bad": 0.3})
-    assert "2 runs here" in refused(oneshot("compare", "good", "bad"))
+    latest = oneshot("compare", "good", "bad")
+    assert latest.exit_code == 0
+    assert "runs/two: the latest of 2 runs" in latest.stderr
     assert "A is significantly better than B" in said(oneshot("compare", "runs/one:good", "runs/two:bad"))
 
 

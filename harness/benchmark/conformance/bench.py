@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from mmact_oneshot.harness.runtime.seeding import seeded
 SENSORS = ("acc", "gyro")
 WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused
 
+SHAPE = ClipShape(frames=4, size=16, samples=16)
 TRANSFORMER = TransformerSpec("micro", patch=8, tubelet=2, sensor_tokens=4)
 
 
@@ -76,6 +76,29 @@ class TinyEncoder(Encoder):
         return means[:, :, None, None]
 
 
+def random_clips(count: int, modalities: tuple[str, ...], shape: ClipShape, seed: int = 0) -> Clips:
+    """Complete clips of some modalities: four parts that differ, in time and in each frame, with noise on them."""
+    random = torch.Generator().manual_seed(seed)
+    half = shape.size // 2
+    level = torch.rand(count, shape.frames, 3, 2, 2, generator=random).repeat_interleave(half, 3)
+    noise = torch.rand(count, shape.frames, 3, 2 * half, 2 * half, generator=random)
+    video = (0.8 * level.repeat_interleave(half, 4) + 0.2 * noise).clamp(0, 1)
+    mask = {name: torch.rand(count, shape.samples, generator=random) < 0.9 for name in SENSORS}
+    sensors = {
+        name: torch.randn(count, 4, 3, generator=random).repeat_interleave(shape.samples // 4, 1)
+        + 0.3 * torch.randn(count, shape.samples, 3, generator=random)
+        for name in SENSORS
+    }
+    present = {name: torch.ones(count, dtype=torch.bool) for name in ("video", "sensors", *SENSORS)}
+    if "video" not in modalities:
+        return Clips(None, sensors, mask, {name: present[name] for name in ("sensors", *SENSORS)})
+    return (
+        Clips(video, sensors, mask, present)
+        if "sensors" in modalities
+        else Clips(video, {}, {}, {"video": present["video"]})
+    )
+
+
 class Bench:
     """Builds a method, random clips and episodes of them; everything from fixed seeds."""
 
@@ -87,7 +110,7 @@ class Bench:
         outputs = self.method.needs.outputs
         with seeded("conformance", seed):
             encoders = {name: TinyEncoder(name, outputs).requires_grad_(tuned) for name in self.modalities if outputs}
-            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, way, 1, encoders, ClipShape(4, 16, 16), TRANSFORMER)
+            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, way, 1, encoders, SHAPE, TRANSFORMER)
             method = self.method(setup, **self.settings)
             for network in method.own_encoders():
                 network.requires_grad_(tuned)
@@ -95,21 +118,7 @@ class Bench:
 
     def clips(self, count: int, seed: int = 0) -> Clips:
         """Random clips with the modalities in use and nothing else, as the harness loads them."""
-        random = torch.Generator().manual_seed(seed)
-        level = torch.rand(count, 4, 3, 2, 2, generator=random).repeat_interleave(8, 3).repeat_interleave(8, 4)
-        video = (0.8 * level + 0.2 * torch.rand(count, 4, 3, 16, 16, generator=random)).clamp(0, 1)
-        mask = {name: torch.rand(count, 16, generator=random) < 0.9 for name in SENSORS}
-        sensors = {
-            name: torch.randn(count, 4, 3, generator=random).repeat_interleave(4, 1)
-            + 0.3 * torch.randn(count, 16, 3, generator=random)
-            for name in SENSORS
-        }
-        clips = Clips(video, sensors, mask, {n: torch.ones(count, dtype=torch.bool) for n in ("video", *SENSORS)})
-        clips.present["sensors"] = torch.ones(count, dtype=torch.bool)
-        if "video" not in self.modalities:
-            clips.present.pop("video")
-            return replace(clips, video=None)
-        return clips if "sensors" in self.modalities else Clips(video, {}, {}, {"video": clips.present["video"]})
+        return random_clips(count, self.modalities, SHAPE, seed)
 
     def features(self, method: FewShotMethod, clips: Clips) -> Features:
         """Through ``encode`` and ``embed``, as evaluation does it."""

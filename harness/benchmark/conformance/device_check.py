@@ -1,6 +1,7 @@
-"""A training step and an evaluation on the stand-in accelerator: no tensor is left on the CPU, no value is read back.
+"""Features, loss and scores on the stand-in accelerator: no tensor is left on the CPU, no value is read back.
 
-In a process of its own: whatever a method keeps between calls would hold tensors without content.
+In a forked process: whatever a method keeps between calls would hold tensors without content. Without the backward
+pass, which no fork can do once its parent has done one; it does what the forward pass has recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from torch._subclasses.fake_tensor import UnsupportedFakeTensorException
 from mmact_oneshot.harness.api import Clips, Targets
 from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, WAY, Bench
 from mmact_oneshot.harness.benchmark.conformance.gap import described
-from mmact_oneshot.harness.benchmark.conformance.training_checks import summed, trainable
 from mmact_oneshot.harness.runtime.stand_in import READS_BACK, like, move, shapes_alone, stand_in
 
 
@@ -35,9 +35,7 @@ def _on_stand_in(bench: Bench) -> str:
                 *({k: like(v) for k, v in part.items()} for part in (clips.sensors, clips.sensor_mask, clips.present)),
             )
             support, query = bench.episodes(method.embed(method.encode(there)), shot=1)
-            terms = method.loss(support, query, Targets(*(like(each) for each in vars(targets).values())))
-            if trainable(method):
-                summed(terms).backward()
+            method.loss(support, query, Targets(*(like(each) for each in vars(targets).values())))
             method.eval()
             with torch.set_grad_enabled(method.grad_at_test):
                 scores = method.score(support, query)

@@ -113,8 +113,8 @@ def memory(bench: Bench) -> str:
 def random_state(bench: Bench) -> str:
     """Encoding and scoring leave the global random numbers of torch, numpy and Python as they were."""
     method, clips = bench.build(), bench.clips(EPISODES * (WAY * SHOT + QUERIES))
-    for draw in (torch.rand, np.random.rand):  # noqa: NPY002: what is seeded again is then seen
-        draw(1)
+    for draw in (torch.rand, np.random.rand):
+        draw(1)  # what is seeded again is then seen
     random.random()
     before = _random_states()
     score(method, *bench.episodes(bench.features(method, clips)))

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_oneshot.harness.api import FewShotMethod, LossTerms
-from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
+from mmact_oneshot.harness.api from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
 from mmact_oneshot.harness.benchmark.conformance.gap import gap
 from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
 
@@ -27,7 +26,7 @@ def gradients(bench: Bench) -> str:
         odd = [name for name, term in terms.items() if term.ndim or not bool(term.isfinite())]
         if odd or not terms:
             return f"the loss has no finite scalar {odd[0]!r}" if odd else "the loss has no terms"
-        reached = set(_trained_by(summed(terms)))
+        reached = set(_trained_by(torch.stack([term.float() for term in terms.values()]).sum()))
         if forgotten := sorted(names[parameter] for parameter in wanted - reached):
             return f"{'tuned' if tuned else 'frozen'}: no gradient for {', '.join(forgotten)}"
         if stray := [tuple(tensor.shape) for tensor in reached - wanted]:
@@ -50,15 +49,6 @@ def state(bench: Bench) -> str:
     loaded = score(other, *bench.episodes(bench.features(other, clips)))
     found = gap(loaded, score(method, support, query))
     return f"a loaded method scores differently (something is not in its state_dict): {found}" if found else ""
-
-
-def summed(terms: LossTerms) -> Tensor:
-    """What is minimised."""
-    return torch.stack([term.float() for term in terms.values()]).sum()
-
-
-def trainable(method: FewShotMethod) -> bool:
-    return any(parameter.requires_grad for parameter in method.parameters())
 
 
 def _trained_by(loss: Tensor) -> Iterable[Tensor]:

@@ -181,6 +181,8 @@ def _notes(row: Row) -> tuple[str, ...]:
         notes.append(f"{measured.episodes:,} of {len(measured.suite):,} episodes scored: {why}")
     if measured.training.transductive and measured.suite.queries > 1:
         notes.append("transductive: the scores of a query may depend on the other queries")
+    if measured.training.unchecked:
+        notes.append("unchecked: it was run without the conformance checks (--unchecked)")
     if measured.trained and len(measured.seeds) < SEEDS_TO_RANK:
         count = len(measured.seeds)
         notes.append(f"{count} seed{'s' * (count > 1)}: a rank needs {SEEDS_TO_RANK}")

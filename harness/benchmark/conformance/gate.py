@@ -1,0 +1,78 @@
+"""The gate: before anything is trained, every method keeps the contract, or the run does not begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from inspect import getfile
+from pathlib import Path
+
+from mmact_oneshot.harness.benchmark.conformance.checks import CHECKS, check_method
+from mmact_oneshot.harness.plugins.registry import BUILT_IN
+from mmact_oneshot.harness.records import TrainingRecord
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.provenance import code_commit, is_changed
+from mmact_oneshot.harness.training.job import TrainingJob
+from mmact_oneshot.harness.training.workspace import Workspace
+
+
+def require_conformance(workspace: Workspace, jobs: Iterable[TrainingJob]) -> None:
+    """Check every method, with its settings, on the modalities of its rows.
+
+    Not checked again: methods of ours whose file is as committed, since the tests check them; and methods
+    that have a checked row of this very source, settings and commit in the run.
+
+    Raises:
+        HarnessError: a method breaks the contract; the check, what it means and the remedy are named.
+    """
+    pending = {_key(job): job for job in jobs if not job.unchecked}
+    known = _known(workspace)
+    for key, job in pending.items():
+        if key in known or (job.method_source == BUILT_IN and not is_changed(Path(getfile(job.method)))):
+            continue
+        watcher = workspace.watcher
+        watcher.begin(f"checking {job.name} on {job.row.modality_label}", None)
+        try:
+            findings = check_method(job.method, job.row.modalities, dict(job.row.settings))
+        finally:
+            watcher.end()
+        broken = [finding for finding in findings if not finding.passed]
+        if broken:
+            raise HarnessError(
+                f"does not keep the contract of a method, and was not run: {_explained(broken[0].name)} "
+                f"Found: {broken[0].detail}.{_others([finding.name for finding in broken[1:]])}",
+                where=f"{job.row.method}, {job.row.modality_label}, check {broken[0].name!r}",
+                remedy=f"{_remedy(broken[0].name)} `oneshot check {job.row.method}` makes all checks; --unchecked "
+                "gives the row all the same, without a rank.",
+            )
+
+
+def _known(workspace: Workspace) -> set[str]:
+    """Keys of what has passed, with the code that runs now."""
+    commit = code_commit()
+    if commit["commit"] is None or commit["changed"]:
+        return set()
+    return {
+        _of(record.method_source, record.method_settings, record.modalities)
+        for record in workspace.records.all(TrainingRecord)
+        if not record.unchecked and record.provenance.get("commit") == commit["commit"]
+    }
+
+
+def _key(job: TrainingJob) -> str:
+    return _of(job.method_source, job.method_settings, job.row.modalities, job.label)
+
+
+def _of(source: str, settings: object, modalities: object, label: str = "") -> str:
+    return repr((source, label if source == BUILT_IN else "", settings, modalities))
+
+
+def _explained(name: str) -> str:
+    return CHECKS[name].rule if name in CHECKS else "It must be built, or raise NotApplicable."
+
+
+def _remedy(name: str) -> str:
+    return CHECKS[name].remedy if name in CHECKS else "Leave modalities that it cannot use out of `needs.modalities`."
+
+
+def _others(names: list[str]) -> str:
+    return f" Broken as well: {', '.join(names)}." if names else ""

@@ -1,0 +1,1 @@
+"""What `oneshot new` begins from: one working file for each kind, and its test. Methods: ``methods/template.py``."""
