@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_oneshot.harness.api from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
+from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
 from mmact_oneshot.harness.benchmark.conformance.gap import gap
 from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
 
