@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from mmact_oneshot.harness.data.store import (
     open_store,
     store_folder,
 )
+from mmact_oneshot.harness.data.video.container import decoder
 from mmact_oneshot.harness.data.video.reader import read_clip
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
@@ -221,6 +222,7 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
     _save(folder / f"index.{os.getpid()}.tmp", folder / INDEX, merged)
     problems = [problem for part in parts for problem in json.loads(str(part["problems"]))]
     manifest: dict[str, Any] = identity(table, spec) | {
+        "decoder": decoder(),
         "clips": len(clips),
         "performances": int(merged["performance"].max()) + 1,
         "clips_without_video": int((~merged["clips/video"]).sum()),
@@ -246,7 +248,7 @@ def _shards(table: ClipTable) -> list[list[int]]:
 
 def _light(table: ClipTable) -> ClipTable:
     """The table as workers need it: defects of other clips stay at home."""
-    return ClipTable(table.root, table.layout, table.sensors, table.frame)
+    return replace(table, defects=(), generated=None)
 
 
 def _refuse_without_room(folder: Path, clips: int, spec: StoreSpec) -> None:

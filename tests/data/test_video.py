@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from mmact_oneshot.harness.data.video import container
 from mmact_oneshot.harness.data.video.info import VideoInfo
 from mmact_oneshot.harness.data.video.reader import check, probe, read_clip, resized, spread
 from mmact_oneshot.harness.runtime.errors import HarnessError
@@ -178,3 +179,25 @@ def test_an_image_that_is_cut_short_is_found(tmp_path: Path) -> None:
         check(tmp_path)
     with pytest.raises(HarnessError, match="cannot be read"):
         read_clip(tmp_path, 4, 16)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "ffv1"])
+def test_without_decord_pyav_gives_the_same_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str) -> None:
+    """Decord has no wheels for some machines. Resizing differs by a little, the frames that are taken do not."""
+    pixels = "bgr0" if codec == "ffv1" else "yuv420p"
+    path = write_video(tmp_path / "walking.mkv", grey_ramp(40), codec=codec, pixels=pixels)
+    assert container.decoder().startswith(("decord ", "eva-decord "))
+    frames, total = read_clip(path, frames=8, short_side=16)
+    monkeypatch.setattr(container, "has_decord", lambda: False)
+    assert container.decoder().startswith("av ")
+    others, same = read_clip(path, frames=8, short_side=16)
+    assert (others.shape, same) == (frames.shape, total)
+    assert_allclose(others.astype(int), frames.astype(int), atol=4)
+
+
+def test_without_decord_a_video_that_is_cut_short_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = write_video(tmp_path / "walking.mp4", grey_ramp(40))
+    monkeypatch.setattr(container, "has_decord", lambda: False)
+    monkeypatch.setattr(container.VideoFile, "info", lambda self: VideoInfo(60, 32, 48, 30.0))
+    with pytest.raises(HarnessError, match="cut short: 40 of 60 frames decode"):
+        read_clip(whole, frames=8, short_side=16)

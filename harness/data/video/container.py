@@ -1,7 +1,9 @@
-"""Video files: headers through PyAV, frames through decord, which resizes while it decodes."""
+"""Video files: headers through PyAV; frames through decord, which resizes while it decodes, or PyAV without it."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ class VideoFile:
             return _packets(container, container.streams.video[0])
 
     def read(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
+        if not has_decord():
+            return self._read_with_pyav(choose, height, width)
         import decord
 
         decord.logging.set_level(decord.logging.QUIET)
@@ -45,6 +49,45 @@ class VideoFile:
             raise ValueError("it has no frame")
         frames = np.asarray(reader.get_batch(choose(len(reader)).tolist()).asnumpy(), dtype=np.uint8)
         return _narrowed(frames, width), len(reader)
+
+    def _read_with_pyav(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
+        """Decodes all frames and keeps those that are chosen: slower, and resized by swscale's bilinear filter."""
+        import av
+
+        total = self.info().frames
+        wanted = set(choose(total).tolist())
+        kept: list[NDArray[np.uint8]] = []
+        with av.open(str(self.path)) as container:
+            count = 0
+            for count, frame in enumerate(container.decode(video=0), 1):
+                if count - 1 in wanted:
+                    small = frame.reformat(width, height, format="rgb24", interpolation="BILINEAR")
+                    kept.append(small.to_ndarray())
+        if len(kept) < len(wanted):
+            raise ValueError(f"it is cut short: {count} of {total} frames decode")
+        return np.stack(kept), total
+
+
+@cache
+def has_decord() -> bool:
+    """Whether decord is installed and loads; it has no wheels for some machines."""
+    try:
+        import decord  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def decoder() -> str:
+    """What decodes video files here, with its version, for the store's manifest."""
+    if not has_decord():
+        return f"av {version('av')}"
+    for name in ("decord", "eva-decord"):
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+    return "decord"
 
 
 def safe_width(width: int) -> int:
