@@ -12,7 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DISTRIBUTION = "mmact_oneshot."  # the installed package, whose folders stand in the root of a checkout
-OURS = ("harness", "methods", "baselines", "mmact_oneshot", "tests")
+FOLDERS = ("harness", "methods", "baselines", "mmact_oneshot")
+OURS = (*FOLDERS, "tests")
+WRITTEN_BY_USERS = ("methods.template", "harness.cli.templates.")
+"""Modules that import as a user's own do, from the public names."""
 Graph = Mapping[str, frozenset[str]]
 
 
@@ -23,7 +26,8 @@ def modules(package: str) -> tuple[str, ...]:
     if place.with_suffix(".py").is_file():
         return (package,)
     found = [path.relative_to(ROOT).with_suffix("") for path in sorted(place.rglob("*.py"))]
-    return tuple(".".join(path.parts).removesuffix(".__init__") for path in found)
+    names = (".".join(path.parts).removesuffix(".__init__") for path in found)
+    return tuple(name for name in names if not name.startswith(WRITTEN_BY_USERS))
 
 
 def file_of(module: str) -> Path:
@@ -63,7 +67,7 @@ def module_graph(*tops: str) -> Graph:
 def package_graph() -> Graph:
     """Package -> the packages that it imports."""
     found: dict[str, set[str]] = defaultdict(set)
-    for module, imported in module_graph("harness", "methods", "baselines").items():
+    for module, imported in module_graph(*FOLDERS).items():
         found[package_of(module)] |= {package_of(name) for name in imported}
     return {package: frozenset(others - {package}) for package, others in found.items() if package != "harness"}
 
