@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: table test fast bench lint types clean
+.PHONY: table test fast bench lint types python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -32,10 +32,14 @@ types: $(VENV)/installed
 	MYPYPATH=$(VENV)/types $(VENV)/bin/mypy --package mmact_oneshot --package tests
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 12), "Python 3.11 or 3.12 is needed; name it: make PYTHON=python3.11 ..."'
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), "Python 3.11 to 3.13 is needed; name it: make PYTHON=python3.11 ..."'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# the interpreter that the environment is made with
+python:
+	@echo $(PYTHON)
 
 clean:
 	rm -rf $(VENV) data runs store

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from mmact_oneshot.harness.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -82,3 +85,12 @@ def test_installed_it_works_beside_a_folder_and_a_package_of_the_same_names(whee
 def test_the_command_is_there() -> None:
     module, _, name = PROJECT["project"]["scripts"]["oneshot"].partition(":")
     assert callable(getattr(import_module(module), name))
+
+
+def test_without_the_packages_that_train_the_command_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "mmact_oneshot.harness.plugins.methods", raising=False)
+    monkeypatch.delitem(sys.modules, "mmact_oneshot.harness.api", raising=False)
+    done = CliRunner().invoke(app, ["methods"])
+    assert done.exit_code == 2
+    assert "torch is not installed. Install what trains: pip install 'mmact-oneshot[train]'" in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -38,12 +38,11 @@ from mmact_oneshot.harness.cli.console import errors
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 BAD_INPUT, INTERRUPTED = 2, 130
+TRAINING = {"torch", "timm", "kornia", "einops", "safetensors", "tensorboard", "av"}  # the extra `train`
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="One-shot action recognition from video and wearable sensors: fixed episodes and equal conditions.",
 )
 data = typer.Typer(
     no_args_is_help=True, help="Recordings: what is there, what is wrong with it, prepare it, generate some."
@@ -79,6 +78,24 @@ VERBS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from mmact_oneshot.harness.runtime.provenance import code_commit, installed
+
+        commit = code_commit()["commit"]
+        typer.echo(f"mmact-oneshot {installed('mmact-oneshot')}{f', commit {commit}' if commit else ''}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """One-shot action recognition from video and wearable sensors: fixed episodes and equal conditions."""
+
+
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
     """A verb whose errors end in one message: bad input with exit code 2, Ctrl-C with 130."""
 
@@ -88,6 +105,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **options)
         except HarnessError as error:
             _fail(str(error), BAD_INPUT)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in TRAINING:
+                raise
+            _fail(f"{error.name} is not installed. Install what trains: pip install 'mmact-oneshot[train]'", BAD_INPUT)
         except KeyboardInterrupt:
             _fail("interrupted. What is done is kept; the same command continues.", INTERRUPTED)
         except OSError as error:
