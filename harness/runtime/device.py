@@ -20,6 +20,11 @@ class Device:
     torch: torch.device
     precision: str  # "float32" or "bfloat16"
 
+    @property
+    def accelerator(self) -> bool:
+        """Whether the device computes on its own, beside the CPU."""
+        return self.torch.type != "cpu"
+
     def autocast(self) -> AbstractContextManager[object]:
         """bfloat16 autocast where asked for."""
         if self.precision == "float32":

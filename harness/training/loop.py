@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
-from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.api import FewShotMethod, LossTerms
 from mmact_oneshot.harness.config.budgets import Budget
 from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
 from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError
 from mmact_oneshot.harness.runtime.seeding import seeded
 from mmact_oneshot.harness.training.batches import EpisodeBatch, episode_batch
@@ -80,6 +83,47 @@ class TrainingEpisodes:
     source: Source
 
 
+@dataclass(frozen=True)
+class Stepper:
+    """One optimiser step after another. Nothing in a step reads a value back from the device."""
+
+    method: FewShotMethod
+    budget: Budget
+    device: Device
+    seed: int
+    optimiser: Optimizer
+    schedule: LambdaLR
+
+    @classmethod
+    def of(cls, method: FewShotMethod, budget: Budget, device: Device, seed: int) -> Stepper:
+        """With a new optimiser over all parameters that are to be trained."""
+        networks = (method.encoders, *method.own_encoders())
+        encoders = [parameter for network in networks for parameter in network.parameters()]
+        parameters = [parameter for parameter in method.parameters() if parameter.requires_grad]
+        return cls(method, budget, device, seed, *build_optimiser(parameters, budget, device, encoders))
+
+    def take(self, step: int, batch: EpisodeBatch, clips: LoadedClips | Source) -> LossTerms:
+        """Forward, backward, clipping and update; the loss terms, on the device.
+
+        Args:
+            clips: those of ``batch.rows``, or the features of all clips.
+        """
+        method, device, seed = self.method.train(), self.device, (self.seed, step)
+        self.optimiser.zero_grad(set_to_none=True)
+        with seeded(self.seed, "dropout", step):
+            if isinstance(clips, LoadedClips):
+                terms = backward(method, clips.to(device.torch), batch, device, self.budget.micro_batch, seed)
+            else:
+                assert isinstance(clips, FeatureTable)
+                terms = backward_through_head(method, clips.gather(batch.rows, device.torch), batch, device)
+        if self.budget.clip:
+            parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.budget.clip)
+        self.optimiser.step()
+        self.schedule.step()
+        return terms
+
+
 def train(
     method: FewShotMethod,
     budget: Budget,
@@ -95,31 +139,15 @@ def train(
     Raises:
         DivergedError: a loss or a score is not finite.
     """
-    device, watcher = context.device, context.watcher
-    parameters = [p for p in method.parameters() if p.requires_grad]
-    networks = (method.encoders, *method.own_encoders())
-    encoders = [parameter for network in networks for parameter in network.parameters()]
-    optimiser, schedule = build_optimiser(parameters, budget, device, encoders)
+    watcher, stepper = context.watcher, Stepper.of(method, budget, context.device, context.seed)
+    optimiser, schedule = stepper.optimiser, stepper.schedule
     trained, first = _resume(method, optimiser, schedule, context.state_file)
     validated = validation_steps(budget.steps, budget.validations)
     wait = _Stopwatch()
     started = time.perf_counter()
 
     for step, batch, clips in wait.over(ahead(_steps(episodes, budget, context, first))):
-        method.train()
-        optimiser.zero_grad(set_to_none=True)
-        with seeded(context.seed, "dropout", step):
-            if clips is not None:
-                seed = (context.seed, step)
-                terms = backward(method, clips.to(device.torch), batch, device, budget.micro_batch, seed)
-            else:
-                assert isinstance(episodes.source, FeatureTable)
-                encoded = episodes.source.gather(batch.rows, device.torch)
-                terms = backward_through_head(method, encoded, batch, device)
-        if budget.clip:
-            torch.nn.utils.clip_grad_norm_(parameters, budget.clip)
-        optimiser.step()
-        schedule.step()
+        terms = stepper.take(step, batch, episodes.source if clips is None else clips)
         trained.clips += len(batch.rows)
         done, note = step + 1, ""
         if done in validated:

@@ -45,7 +45,7 @@ def build_optimiser(
             groups,
             lr=budget.learning_rate,
             weight_decay=budget.weight_decay,
-            fused=device.torch.type == "cuda",
+            fused=device.accelerator,
         )
     return optimiser, LambdaLR(optimiser, lambda step: rate(step, budget))
 
@@ -64,7 +64,7 @@ def build_pretraining_optimiser(
         [{"params": matrices, "weight_decay": budget.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         lr=budget.learning_rate * budget.batch / 256,
         betas=budget.betas,
-        fused=device.torch.type == "cuda",
+        fused=device.accelerator,
     )
     return optimiser, LambdaLR(optimiser, lambda step: cosine_rate(step, steps, budget.warmup))
 

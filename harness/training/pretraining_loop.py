@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
-from mmact_oneshot.harness.api import Pretraining
+from mmact_oneshot.harness.api import LossTerms, Pretraining
 from mmact_oneshot.harness.config.budgets import PretrainingBudget
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError
 from mmact_oneshot.harness.runtime.seeding import seeded
 from mmact_oneshot.harness.training.checkpoint import load_state, save_state
@@ -135,15 +137,9 @@ def _pretrain(
         loaded, draws = next(batches)
         progress.waited += time.perf_counter() - waiting
 
-        batch, draws = loaded.to(device.torch), draws.to(device.torch, non_blocking=True)
-        with seeded(context.seed, "pretraining", step), device.autocast():
-            terms = {f"loss {name}": term.float() for name, term in network(batch, draws).items()}
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
-        if budget.clip:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip)
         rate = float(schedule.get_last_lr()[0])
-        optimiser.step()
+        with seeded(context.seed, "pretraining", step):
+            terms = pretraining_step(network, loaded, draws, budget, device, optimiser)
         schedule.step()
 
         for name, term in terms.items():
@@ -161,6 +157,26 @@ def _pretrain(
         if means:
             save_state(context.state_file, _state(identity, parts, progress))
     return progress
+
+
+def pretraining_step(
+    network: Pretraining,
+    loaded: LoadedClips,
+    draws: Tensor,
+    budget: PretrainingBudget,
+    device: Device,
+    optimiser: Optimizer,
+) -> LossTerms:
+    """Forward, backward, clipping and update; the loss terms, on the device. Reads nothing back from it."""
+    batch, draws = loaded.to(device.torch), draws.to(device.torch, non_blocking=True)
+    with device.autocast():
+        terms = {f"loss {name}": term.float() for name, term in network(batch, draws).items()}
+    optimiser.zero_grad(set_to_none=True)
+    torch.stack(list(terms.values())).sum().backward()
+    if budget.clip:
+        torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip)
+    optimiser.step()
+    return terms
 
 
 def _probe(probe: ProbeFunction, network: Pretraining, progress: PretrainingProgress, context: TrainingContext) -> None:
