@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: table test fast bench lint types python clean
+.PHONY: table test fast bench lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -25,11 +25,17 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-# for mypy the folders of the root are in one package, as they are once installed
-types: $(VENV)/installed
+# the folders of the root in one package, as they are once installed: for what reads code and does not run it
+tree:
 	rm -rf $(VENV)/types && mkdir -p $(VENV)/types/mmact_oneshot
 	for each in mmact_oneshot/*.py harness methods baselines; do ln -s $(CURDIR)/$$each $(VENV)/types/mmact_oneshot/; done
+
+types: $(VENV)/installed tree
 	MYPYPATH=$(VENV)/types $(VENV)/bin/mypy --package mmact_oneshot --package tests
+
+# the site, in site/
+docs: $(VENV)/docs-installed tree
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), "Python 3.11 to 3.13 is needed; name it: make PYTHON=python3.11 ..."'
@@ -41,5 +47,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 python:
 	@echo $(PYTHON)
 
+$(VENV)/docs-installed: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) data runs store
+	rm -rf $(VENV) data runs store site

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from mmact_oneshot.harness.api import ClipShape, Encoder
@@ -12,6 +13,7 @@ from mmact_oneshot.harness.plugins.settings import check_settings
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
+@cache
 def is_plugin(name: str) -> bool:
     """Whether an encoder of this name is a plugin, and no network of ours or of timm."""
     return registry.is_file(name) or name in registry.names(ENCODER)

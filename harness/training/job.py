@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from mmact_oneshot.harness.api import Encoder, FewShotMethod, Setup
@@ -61,12 +62,12 @@ class TrainingJob:
     def frozen(self) -> bool:
         return self.training == "frozen"
 
-    @property
+    @cached_property
     def id(self) -> str:
         """File name of its records; ends in a digest of everything that decides the result."""
         return f"{self._name}-{self.protocol.name}-s{self.seed}-{self._digest(self.seed)}"
 
-    @property
+    @cached_property
     def row_id(self) -> str:
         """The same for all its seeds and protocols."""
         return f"{self._name}-{self._digest()}"

@@ -199,7 +199,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPa
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmact_oneshot.harness.data.task.open_task.open_task", interrupted)
+    monkeypatch.setattr("mmact_oneshot.harness.benchmark.request.open_task", interrupted)
     result = oneshot("run", "--data", recordings)
     assert result.exit_code == 130
     assert "the same command continues" in result.output
@@ -209,7 +209,7 @@ def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, recordings:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "some/file")
 
-    monkeypatch.setattr("mmact_oneshot.harness.data.task.open_task.open_task", full)
+    monkeypatch.setattr("mmact_oneshot.harness.benchmark.request.open_task", full)
     assert "the disk is full (some/file)" in refused(oneshot("run", "--data", recordings))
 
 

@@ -194,3 +194,14 @@ def test_the_published_preset_has_each_papers_own_settings() -> None:
     for classifier in ("generated", "mahalanobis"):
         row, own = rows["cnaps", classifier]
         assert own.budget(row.training).learning_rate == 5e-4
+
+
+def test_another_network_gets_none_of_the_arguments_of_the_first(tmp_path: Path) -> None:
+    """They belong to the network that the preset names: resnet10t's channels mean nothing to another."""
+    assert load_settings("quick").video_encoder.arguments
+    assert load_settings("quick", ["video_encoder.name=resnet18"]).video_encoder.arguments == {}
+    named = ["video_encoder.name=resnet18", "video_encoder.arguments={ width = 4 }"]
+    assert load_settings("quick", named).video_encoder.arguments == {"width": 4}
+    mine = tmp_path / "mine.toml"
+    mine.write_text('extends = "quick"\n[video_encoder]\nname = "resnet18"\n', "utf-8")
+    assert load_settings(str(mine)).video_encoder.arguments == {}

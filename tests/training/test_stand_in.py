@@ -1,6 +1,6 @@
 """Every method and recipe trains a step on the stand-in accelerator without reading a value back.
 
-At the sizes of ``standard``; ``python -m tests.helpers.stand_in_steps full float32`` does the same at those of ``full``.
+At the sizes of ``standard``; at those of ``full``: ``python -m tests.helpers.stand_in_steps full float32``.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from importlib import import_module
 from multiprocessing.connection import Connection
 
 import torch
@@ -54,6 +55,7 @@ def _apart(work: Callable[[], str]) -> str:
     """Do something in a process of its own, where there can be one."""
     if "fork" not in multiprocessing.get_all_start_methods():
         return work()
+    import_module("torch._dynamo")  # once here, and not in every fork: tensors without content need it
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(work, theirs))

@@ -30,6 +30,7 @@ def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
     content = {"preset": Path(preset).stem, **_read(preset, ())}
     given = tuple(overrides)
     for override in given:
+        _forget_arguments(content, override)
         apply_override(content, override, Settings)
     content["overrides"] = given
     return parse_settings(content, f"preset {preset}" if preset in PRESETS else preset)
@@ -114,11 +115,20 @@ def _read(preset: str, extended: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _merged(base: Any, changes: Any) -> Any:
-    """Tables are merged name by name; anything else is replaced."""
+    """Tables are merged name by name, anything else is replaced; another network gets no arguments of the first."""
     if not (isinstance(base, Mapping) and isinstance(changes, Mapping)):
         return changes
+    if changes.get("name", base.get("name")) != base.get("name"):
+        base = {name: value for name, value in base.items() if name != "arguments"}
     merged = {name: value if name in WHOLE else _merged(base.get(name), value) for name, value in changes.items()}
     return {**base, **merged}
+
+
+def _forget_arguments(content: dict[str, Any], override: str) -> None:
+    """Drop the arguments of an encoder whose name is overridden: they belong to the network that it was."""
+    table, _, name = override.partition("=")[0].strip().rpartition(".")
+    if name == "name" and isinstance(content.get(table), dict):
+        content[table].pop("arguments", None)
 
 
 def _refusal(error: ValidationError, where: str) -> HarnessError:

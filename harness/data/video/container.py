@@ -44,10 +44,13 @@ class VideoFile:
         import decord
 
         decord.logging.set_level(decord.logging.QUIET)
-        reader = decord.VideoReader(str(self.path), width=safe_width(width), height=height, num_threads=1)
-        if not len(reader):
-            raise ValueError("it has no frame")
-        frames = np.asarray(reader.get_batch(choose(len(reader)).tolist()).asnumpy(), dtype=np.uint8)
+        try:
+            reader = decord.VideoReader(str(self.path), width=safe_width(width), height=height, num_threads=1)
+            if not len(reader):
+                raise ValueError("it has no frame")
+            frames = np.asarray(reader.get_batch(choose(len(reader)).tolist()).asnumpy(), dtype=np.uint8)
+        except decord.DECORDError as error:  # which of its threads fails first, and says what, depends on the moment
+            raise ValueError("its frames do not decode") from error
         return _narrowed(frames, width), len(reader)
 
     def _read_with_pyav(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
