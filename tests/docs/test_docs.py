@@ -7,6 +7,7 @@ import runpy
 import shlex
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator
@@ -214,6 +215,7 @@ def python(words: list[str]) -> None:
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", [words[1], *words[2:], "--help"])
+        patch.delitem(sys.modules, words[1], raising=False)  # as in a process of its own
         with pytest.raises(SystemExit, match=r"^0$"):
             runpy.run_module(words[1], run_name="__main__")
 
