@@ -12,7 +12,7 @@ from mmact_oneshot.harness.benchmark.steps import PretrainingStep, RowStep, Sear
 from mmact_oneshot.harness.benchmark.study_record import record_studies
 from mmact_oneshot.harness.data.episodes.suites import novel_suites
 from mmact_oneshot.harness.evaluation.suite_record import record_suite
-from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
+from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError, HarnessError
 from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
 from mmact_oneshot.harness.training.method_training import MethodTraining
 from mmact_oneshot.harness.training.pretraining import run_pretraining
@@ -62,7 +62,7 @@ class _Run:
         if not reason:
             try:
                 self._do(step)
-            except (NotApplicable, DivergedError) as error:
+            except (NotApplicable, DivergedError, ContractError) as error:
                 reason = str(error)
         if reason:
             self.failed[step.id] = reason

@@ -14,6 +14,7 @@ from mmact_oneshot.harness.data.episodes.suites import Suite
 from mmact_oneshot.harness.data.task.clip_source import ClipSource
 from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.evaluation.ablation import Ablations, wanted_ablations
+from mmact_oneshot.harness.evaluation.alone import require_alone
 from mmact_oneshot.harness.evaluation.features import FeatureTable
 from mmact_oneshot.harness.evaluation.metrics import calibrate, evaluation_digest, measure
 from mmact_oneshot.harness.evaluation.operations import count_operations
@@ -58,6 +59,7 @@ def evaluate_suite(
     rows = task.rows(suite.clips)
     started = time.perf_counter()
     answers = answer_suite(method, trained.embedded, suite, rows, device)
+    require_alone(method, trained.embedded, suite, rows, device, answers)
     seconds = time.perf_counter() - started
     metrics = measure(answers.predicted, suite.draws, len(suite.classes))
     left_out = wanted_ablations(suite_name, settings, trained.source.modalities, tuple(task.store.sensors))

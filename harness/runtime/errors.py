@@ -32,6 +32,10 @@ class DivergedError(HarnessError):
     """A training or a method that gave values which are not finite; its row is reported so, and the others go on."""
 
 
+class ContractError(HarnessError):
+    """A method that breaks the contract where it is measured; its row is reported so, and the others go on."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an "unknown name" message: the nearest right name and the list of all of them."""
     names = sorted(known)

@@ -51,6 +51,8 @@ class NamedFiles(Layout):
 
     def read_sensor(self, path: Path, sensor: SensorSpec) -> SensorRecording:
         """Rows of seconds, x, y, z in m/s^2. Bad content becomes defects with a rule and a remedy."""
+        if not path.read_bytes().strip():
+            return nothing(sensor, defect("sensor-file-empty", str(path), "it has no row"))
         try:
             rows = np.loadtxt(path, delimiter=",", ndmin=2)
             seconds, values = rows[:, 0], rows[:, 1:4].astype(np.float32)
