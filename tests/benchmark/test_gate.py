@@ -23,6 +23,9 @@ CHEAT = HONEST.replace(
     'prototypes = F.normalize(support["vector"].mean(dim=2), dim=-1)',
     'prototypes = F.normalize(support["vector"].mean(dim=2) + query["vector"].mean(dim=1, keepdim=True), dim=-1)',
 )
+DEAD = HONEST.replace(
+    "self.log_scale = ", "self.unused = nn.Parameter(torch.zeros(3))\n        self.log_scale = "
+)  # breaks the contract, and no figure
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +106,12 @@ def test_ours_are_checked_again_where_their_file_is_changed(
 
 def test_an_unchecked_row_is_another_training_and_has_no_rank(store: Store, tmp_path: Path) -> None:
     place, plan = planned(tmp_path, store, HONEST)
-    _, unchecked = planned(tmp_path, store, CHEAT, unchecked=True)
+    _, unchecked = planned(tmp_path, store, DEAD, unchecked=True)
     same = planned(tmp_path, store, HONEST, unchecked=True)[1]
     assert plan.jobs[0].id != same.jobs[0].id
     require_conformance(place, unchecked.jobs)
     assert titles(place) == [], "nothing is checked"
-    place, plan = planned(tmp_path, store, CHEAT, unchecked=True)
+    place, plan = planned(tmp_path, store, DEAD, unchecked=True)
     from mmact_oneshot.harness.benchmark.run import run_plan
     from mmact_oneshot.harness.benchmark.steps import pending_steps
 
