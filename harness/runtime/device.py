@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -61,10 +61,15 @@ def choose_device(name: str, precision: str) -> Device:
 
 
 def peak_memory(device: Device) -> int:
-    """Bytes: of the GPU where there is one, of the process otherwise."""
+    """Bytes: of the GPU where there is one, of the process otherwise; 0 where the system does not say."""
     if device.torch.type == "cuda":
         return torch.cuda.max_memory_allocated(device.torch)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    try:
+        import resource
+    except ImportError:  # Windows does not have it
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def forget_peak_memory(device: Device) -> None:
