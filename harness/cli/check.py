@@ -60,15 +60,14 @@ def _show(title: str, findings: list[Finding]) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from mmact_oneshot.harness.benchmark.conformance.checks import CHECKS
     from mmact_oneshot.harness.cli.console import console
 
     table, broken = Table("check", "", "detail", title=title), 0
     for finding in findings:
         broken += not finding.passed
         detail = escape(finding.detail)
-        if not finding.passed and finding.name in CHECKS:
-            detail += f"\n[bold]{CHECKS[finding.name].rule}[/] {escape(CHECKS[finding.name].remedy)}"
+        if finding.rule:
+            detail += f"\n[bold]{escape(finding.rule)}[/] {escape(finding.remedy)}"
         table.add_row(finding.name, "passed" if finding.passed else "[red]FAILED[/red]", detail)
     console.print(table)
     return broken

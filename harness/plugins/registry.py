@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -39,25 +39,24 @@ def is_file(name: str) -> bool:
 
 def names(kind: Kind) -> list[str]:
     """All that can be named without a file: ours in their order, and then those of packages."""
-    installed = sorted({point.name for point in entry_points(group=kind.group)})
-    return list(dict.fromkeys((*kind.built_in, *installed)))
+    return list(dict.fromkeys((*kind.built_in, *sorted(point.name for point in entry_points(group=kind.group)))))
 
 
 def origins(kind: Kind, name: str) -> list[str]:
     """Where plugins of this name come from."""
-    own = [BUILT_IN] if name in kind.built_in else []
-    return own + [_origin(point) for point in entry_points(group=kind.group, name=name)]
+    return _origins(kind, name, entry_points(group=kind.group, name=name))
 
 
 def listing(kind: Kind) -> list[Listed]:
     """Every name, with what it stands for or why it cannot be loaded; one that is broken hides nothing."""
-    found = []
-    for name in names(kind):
+    points, found = list(entry_points(group=kind.group)), []
+    for name in dict.fromkeys((*kind.built_in, *sorted(point.name for point in points))):
+        own = [point for point in points if point.name == name]
         try:
-            plugin, error = load(kind, name), ""
+            plugin, error = _named(kind, name, own), ""
         except HarnessError as refusal:
             plugin, error = None, str(refusal)
-        found.append(Listed(name, tuple(origins(kind, name)), plugin, error))
+        found.append(Listed(name, tuple(_origins(kind, name, own)), plugin, error))
     return found
 
 
@@ -70,33 +69,18 @@ def load(kind: Kind, name: str) -> Any:
     """
     if is_file(name) and kind.files:
         return _only(kind, load_file(Path(name)))
-    found = origins(kind, name)
-    if not found:
+    points = list(entry_points(group=kind.group, name=name))
+    if not points and name not in kind.built_in:
         file = " Or name a .py file." if kind.files else ""
         raise HarnessError(f"no {kind.name} {name!r}.", remedy=nearest(name, names(kind)) + file)
-    if len(found) > 1:
-        raise HarnessError(
-            f"{len(found)} {kind.plural} are called {name!r}: {'; '.join(found)}.",
-            remedy="Rename the entry point of a package of yours, or uninstall the package.",
-        )
-    if name in kind.built_in:
-        return resolve(kind.built_in[name])
-    (point,) = entry_points(group=kind.group, name=name)
-    try:
-        loaded = point.load()
-    except Exception as error:
-        raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=_origin(point)) from error
-    if not kind.fits(loaded):
-        raise HarnessError(f"is no {kind.name}.", where=_origin(point), remedy=f"It must be {kind.made}.")
-    return loaded
+    return _named(kind, name, points)
 
 
 def kind_of(name: str, kinds: Sequence[Kind]) -> Kind:
     """Which of some kinds a name or a file stands for; the first where it is none, which says what is wrong."""
     if is_file(name):
-        values = vars(load_file(Path(name)).module)
-        module = load_file(Path(name)).module.__name__
-        own = [kind for kind in kinds if any(kind.fits(v) and _defined_in(kind, v) == module for v in values.values())]
+        file = load_file(Path(name))
+        own = [kind for kind in kinds if _defined(kind, file)]
     else:
         own = [kind for kind in kinds if name in names(kind)]
     return own[0] if own else kinds[0]
@@ -121,25 +105,51 @@ def source(kind: Kind, name: str) -> str:
     return installed_source(point.module)
 
 
+def _named(kind: Kind, name: str, points: Sequence[EntryPoint]) -> Any:
+    """The plugin of a name that is known, ours or of the one entry point."""
+    found = _origins(kind, name, points)
+    if len(found) > 1:
+        raise HarnessError(
+            f"{len(found)} {kind.plural} are called {name!r}: {'; '.join(found)}.",
+            remedy="Rename the entry point of a package of yours, or uninstall the package.",
+        )
+    if name in kind.built_in:
+        return resolve(kind.built_in[name])
+    (point,) = points
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise HarnessError(f"does not import ({type(error).__name__}: {error}).", where=_origin(point)) from error
+    if not kind.fits(loaded):
+        raise HarnessError(f"is no {kind.name}.", where=_origin(point), remedy=f"It must be {kind.made}.")
+    return loaded
+
+
 def _only(kind: Kind, file: PluginFile) -> Any:
-    """The one plugin that a file defines; what it imports does not count."""
-    found = {
-        id(value): value
-        for value in vars(file.module).values()
-        if kind.fits(value) and _defined_in(kind, value) == file.module.__name__
-    }
+    """The one plugin that a file defines."""
+    found = _defined(kind, file)
     if len(found) != 1:
         raise HarnessError(
             f"defines {len(found)} {kind.plural}, expected one.",
             where=file.path,
             remedy=f"One file, one {kind.name}, {kind.made}. `oneshot new {kind.name} NAME` writes one to start from.",
         )
-    return next(iter(found.values()))
+    return found[0]
+
+
+def _defined(kind: Kind, file: PluginFile) -> list[Any]:
+    """The plugins of a kind that a file defines; what it imports does not count."""
+    values = {id(value): value for value in vars(file.module).values() if kind.fits(value)}
+    return [value for value in values.values() if _defined_in(kind, value) == file.module.__name__]
 
 
 def _defined_in(kind: Kind, value: Any) -> str:
     """The module of a plugin: of its function, where it is an instance made of one."""
     return str((value.function if kind.instances else value).__module__)
+
+
+def _origins(kind: Kind, name: str, points: Iterable[EntryPoint]) -> list[str]:
+    return [*([BUILT_IN] if name in kind.built_in else []), *map(_origin, points)]
 
 
 def _origin(point: EntryPoint) -> str:

@@ -20,7 +20,7 @@ from mmact_oneshot.harness.encoders.build import clip_shape, transformer_spec
 from mmact_oneshot.harness.encoders.initial_states import read_states
 from mmact_oneshot.harness.encoders.weights import ARCHIVES
 from mmact_oneshot.harness.plugins.methods import load_method, method_names, method_source
-from mmact_oneshot.harness.plugins.registry import plugin_label
+from mmact_oneshot.harness.plugins.registry import is_file, plugin_label
 from mmact_oneshot.harness.plugins.settings import check_settings
 from mmact_oneshot.harness.runtime.digests import digest, file_sha256
 from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
@@ -156,7 +156,7 @@ def _pretrained(
     task: Task, row: Row, settings: Settings, protocol: Protocol, common: Conditions, method_settings: dict[str, Any]
 ) -> Initialisation:
     name, where = (row.method if row.initialisation == OWN else row.initialisation), f"row {row.method}"
-    if not name.endswith(".py") and name not in method_names():
+    if not is_file(name) and name not in method_names():
         remedy = nearest(name, [OWN, SCRATCH, PROLONGED, *method_names()])
         raise HarnessError(f"no initialisation {name!r}.", where=where, remedy=f"{remedy} Or a file of weights.")
     method = load_method(name)

@@ -124,3 +124,12 @@ def test_an_unchecked_row_is_another_training_and_has_no_rank(store: Store, tmp_
 
 def _jobs(made: tuple[Workspace, Plan]) -> tuple[Workspace, Any]:
     return made[0], made[1].jobs
+
+
+def test_a_method_that_raises_is_refused_with_the_line(store: Store, tmp_path: Path) -> None:
+    broken = HONEST.replace("        prototypes = F", "        raise ValueError('oops')\n        prototypes = F")
+    line = broken[: broken.index("raise ValueError")].count("\n") + 1
+    with pytest.raises(HarnessError) as refusal:
+        require_conformance(*_jobs(planned(tmp_path, store, broken)))
+    assert f"ValueError: oops (mine.py, line {line})" in str(refusal.value)
+    assert "It raises no exception." in str(refusal.value)

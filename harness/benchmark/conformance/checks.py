@@ -20,6 +20,7 @@ from mmact_oneshot.harness.benchmark.conformance.gap import described
 
 MODALITIES = (("video",), ("sensors",), ("video", "sensors"))
 SKIPPED = "not checked: "
+RAISED = "It raises no exception.", "Look at the line that is named; the check itself could not be made."
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,18 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check; ``detail`` says what went wrong, or why nothing had to be checked."""
+    """The outcome of one check.
+
+    Attributes:
+        detail: what went wrong, or why nothing had to be checked.
+        rule, remedy: of one that failed: what must hold, and how it is mended.
+    """
 
     name: str
     passed: bool
     detail: str = ""
+    rule: str = ""
+    remedy: str = ""
 
 
 CHECKS: dict[str, Check] = {
@@ -167,10 +175,14 @@ def check_method(
     except NotApplicable as reason:
         return [Finding("applies", True, f"not applicable: {reason}")]
     except Exception as error:
-        return [Finding("applies", False, f"cannot be built: {described(error)}")]
+        return [Finding("applies", False, f"cannot be built: {described(error)}", *RAISED)]
     if unusable:
         detail = f"needs.modalities leaves out {' and '.join(unusable)}, but NotApplicable is not raised"
-        return [Finding("applies", False, detail)]
+        return [
+            Finding(
+                "applies", False, detail, "A modality that it cannot use is refused.", "Call super().__init__(setup)."
+            )
+        ]
     return [Finding("applies", True), *(_finding(name, check, bench) for name, check in CHECKS.items())]
 
 
@@ -179,5 +191,7 @@ def _finding(name: str, check: Check, bench: Bench) -> Finding:
         with torch.random.fork_rng():
             detail = check.broken(bench)
     except Exception as error:  # a plugin may raise anything; the other checks go on
-        detail = described(error)
-    return Finding(name, not detail or detail.startswith(SKIPPED), detail)
+        return Finding(name, False, described(error), *RAISED)
+    if not detail or detail.startswith(SKIPPED):
+        return Finding(name, True, detail)
+    return Finding(name, False, detail, check.rule, check.remedy)

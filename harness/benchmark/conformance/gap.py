@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
+
 from torch import Tensor
 
 TOLERANCE = 1e-5  # of the largest value, but at least absolute
@@ -20,5 +23,12 @@ def gap(a: Tensor, b: Tensor) -> str:
 
 
 def described(error: Exception) -> str:
-    """Kind and first line of an exception."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    """Kind and first line of an exception, and the line of the plugin that it came from."""
+    text = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    ours = Path(__file__).parents[3]
+    frames = [
+        frame
+        for frame in extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename and not Path(frame.filename).is_relative_to(ours / "harness")
+    ]
+    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from inspect import getfile
 from pathlib import Path
 
-from mmact_oneshot.harness.benchmark.conformance.checks import CHECKS, check_method
+from mmact_oneshot.harness.benchmark.conformance.checks import check_method
 from mmact_oneshot.harness.plugins.registry import BUILT_IN
 from mmact_oneshot.harness.records import TrainingRecord
 from mmact_oneshot.harness.runtime.errors import HarnessError
@@ -37,12 +38,13 @@ def require_conformance(workspace: Workspace, jobs: Iterable[TrainingJob]) -> No
             watcher.end()
         broken = [finding for finding in findings if not finding.passed]
         if broken:
+            first, others = broken[0], ", ".join(finding.name for finding in broken[1:])
             raise HarnessError(
-                f"does not keep the contract of a method, and was not run: {_explained(broken[0].name)} "
-                f"Found: {broken[0].detail}.{_others([finding.name for finding in broken[1:]])}",
-                where=f"{job.row.method}, {job.row.modality_label}, check {broken[0].name!r}",
-                remedy=f"{_remedy(broken[0].name)} `oneshot check {job.row.method}` makes all checks; --unchecked "
-                "gives the row all the same, without a rank.",
+                f"does not keep the contract of a method, and was not run: {first.rule} Found: {first.detail}."
+                f"{f' Broken as well: {others}.' if others else ''}",
+                where=f"{job.row.method}, {job.row.modality_label}, check {first.name!r}",
+                remedy=f"{first.remedy} `oneshot check {job.row.method}` makes all checks; --unchecked gives the row all "
+                "the same, without a rank.",
             )
 
 
@@ -63,16 +65,5 @@ def _key(job: TrainingJob) -> str:
 
 
 def _of(source: str, settings: object, modalities: object, label: str = "") -> str:
-    return repr((source, label if source == BUILT_IN else "", settings, modalities))
-
-
-def _explained(name: str) -> str:
-    return CHECKS[name].rule if name in CHECKS else "It must be built, or raise NotApplicable."
-
-
-def _remedy(name: str) -> str:
-    return CHECKS[name].remedy if name in CHECKS else "Leave modalities that it cannot use out of `needs.modalities`."
-
-
-def _others(names: list[str]) -> str:
-    return f" Broken as well: {', '.join(names)}." if names else ""
+    """Lists and tuples are alike: a record has been JSON."""
+    return json.dumps([source, label if source == BUILT_IN else "", settings, modalities], sort_keys=True)
