@@ -43,8 +43,8 @@ def require_conformance(workspace: Workspace, jobs: Iterable[TrainingJob]) -> No
                 f"does not keep the contract of a method, and was not run: {first.rule} Found: {first.detail}."
                 f"{f' Broken as well: {others}.' if others else ''}",
                 where=f"{job.row.method}, {job.row.modality_label}, check {first.name!r}",
-                remedy=f"{first.remedy} `oneshot check {job.row.method}` makes all checks; --unchecked gives the row all "
-                "the same, without a rank.",
+                remedy=f"{first.remedy} `oneshot check {job.row.method}` makes all checks; --unchecked gives the "
+                "row all the same, without a rank.",
             )
 
 
