@@ -51,6 +51,7 @@ TENSORS = (
     "harness.plugins.methods",  # the contract
     "harness.data.task.clip_source",  # where stored clips become tensors
     "harness.data.task.augmentation",
+    "harness.data.task.transfer",
 )
 """Modules below ``NO_TORCH`` that work with tensors."""
 

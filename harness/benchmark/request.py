@@ -63,5 +63,6 @@ class Request:
             plan_only=plan_only,
         )
         folder = self.out or Path("runs") / f"{settings.preset}-{self.data.resolve().name}"
-        workspace = Workspace(task, folder, choose_device(self.device, settings.precision), watcher)
+        device = choose_device(self.device, settings.precision, settings.compute)
+        workspace = Workspace(task, folder, device, watcher)
         return workspace, make_plan(workspace, names, self.unchecked)

@@ -16,6 +16,7 @@ from mmact_oneshot.harness.config.specs import (
     VideoEncoderSpec,
 )
 from mmact_oneshot.harness.config.studies import EncoderKind, Study, Training
+from mmact_oneshot.harness.runtime.compute import ComputeSpec
 
 CHANGEABLE = (
     "input",
@@ -52,6 +53,7 @@ class Settings(Frozen):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on CUDA, float32 on CPU"
     )
+    compute: ComputeSpec = Field(ComputeSpec(), description="how torch computes, on a GPU above all")
     batch: int = Field(64, ge=1, description="clips encoded at a time outside training")
     encoder: EncoderKind = Field("default", description="shared encoders of the row; set by the row")
     store: StoreSpec = StoreSpec()

@@ -52,7 +52,7 @@ def _encoder(modality: str, settings: Settings, sensors: tuple[str, ...]) -> Enc
     if is_plugin(spec.name):
         return plugin_encoder(spec.name, modality, clip_shape(settings), sensors, spec.arguments)
     if isinstance(spec, VideoEncoderSpec):
-        return VideoEncoder(spec, clip.frames, clip.size)
+        return VideoEncoder(spec, clip.frames, clip.size, settings.compute.channels_last)
     if spec.name != SENSORS:
         known = [SENSORS, *names(ENCODER)]
         raise HarnessError(f"no encoder of sensors {spec.name!r}.", remedy=nearest(spec.name, known))

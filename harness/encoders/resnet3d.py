@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -31,13 +32,18 @@ class VolumeNetwork(Backbone):
     Args:
         name: one of ``NAMES``.
         arguments: of :class:`ResNet3d`, or of ``torchvision.models.video.r2plus1d_18``.
+        channels_last: keep the channels of a place together in memory.
     """
 
     depth, dropped = 5, ("fc.",)
 
-    def __init__(self, name: str, arguments: dict[str, Any]) -> None:
+    def __init__(self, name: str, arguments: dict[str, Any], channels_last: bool = True) -> None:
         super().__init__()
         self.network: Any = r2plus1d_18(**arguments) if name == "r2plus1d_18" else ResNet3d(name, **arguments)
+        self.format = torch.channels_last_3d if channels_last else torch.contiguous_format
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv3d):
+                module.to(memory_format=self.format)
 
     @property
     def released(self) -> nn.Module:
@@ -45,6 +51,8 @@ class VolumeNetwork(Backbone):
         return module
 
     def stage(self, index: int, value: Tensor) -> Tensor:
+        if index == 0:
+            value = value.contiguous(memory_format=self.format)  # each layer keeps the format of what it gets
         found: Tensor = getattr(self.network, f"layer{index}" if index else "stem")(value)
         return found
 

@@ -61,6 +61,7 @@ class VideoEncoder(StagedEncoder):
     Args:
         spec: settings.
         frames, size: of the clips that will come.
+        channels_last: as :func:`make_backbone` takes it.
 
     Raises:
         HarnessError: no such network, arguments or weights that do not fit it, clips that it cannot take, or more
@@ -71,10 +72,10 @@ class VideoEncoder(StagedEncoder):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, spec: VideoEncoderSpec, frames: int, size: int) -> None:
+    def __init__(self, spec: VideoEncoderSpec, frames: int, size: int, channels_last: bool = True) -> None:
         super().__init__()
-        self.spec = spec
-        self.backbone, self.apart = make_backbone(spec, frames, size), spec.background == "apart"
+        self.spec, self.apart = spec, spec.background == "apart"
+        self.backbone = make_backbone(spec, frames, size, channels_last)
         if spec.norm == "group":
             use_group_norm(self.backbone)
         if spec.weights:
@@ -172,8 +173,11 @@ class VideoEncoder(StagedEncoder):
         return still.sequence.squeeze(1)
 
 
-def make_backbone(spec: VideoEncoderSpec, frames: int, size: int) -> Backbone:
+def make_backbone(spec: VideoEncoderSpec, frames: int, size: int, channels_last: bool = True) -> Backbone:
     """The network that settings name: a space-time transformer, a 3-D ResNet, or any network of timm.
+
+    Args:
+        channels_last: networks of convolutions keep the channels of a place together in memory.
 
     Raises:
         HarnessError: no such network, or arguments or clips that it does not take.
@@ -185,9 +189,9 @@ def make_backbone(spec: VideoEncoderSpec, frames: int, size: int) -> Backbone:
         if spec.name == "space_time_vit":
             return SpaceTimeViT(frames, size, **spec.arguments)
         if spec.name in NAMES:
-            return VolumeNetwork(spec.name, spec.arguments)
-        network = timm_network(spec.name, spec.arguments)
-        return (FrameResNet if is_resnet(network) else FrameNetwork)(network, size)
+            return VolumeNetwork(spec.name, spec.arguments, channels_last)
+        network = timm_network(spec.name, spec.arguments, channels_last)
+        return (FrameResNet if is_resnet(network) else FrameNetwork)(network, size, channels_last)
 
     return _fitting(make, spec)
 

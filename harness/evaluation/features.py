@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
 from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.transfer import batches_ahead
 from mmact_oneshot.harness.runtime.device import Device
 
 IN_MEMORY = 2 << 30  # bytes of one leaf above which it is memory-mapped
@@ -110,11 +111,12 @@ def encode_clips(
     """Features of clips under the fixed rule of evaluation; ``encode`` is in evaluation mode."""
     table = FeatureTable(rows, len(source.store.clips))
     started = time.perf_counter()
-    for first, piece in batches(rows, batch):
+    loaded = ((first, source.load(piece)) for first, piece in batches(rows, batch))
+    for first, clips in batches_ahead(loaded, device):
         with device.autocast():
-            table.write(first, encode(source.load(piece).to(device.torch)))
+            table.write(first, encode(clips.to(device.torch)))
         if progress:
-            progress(len(piece))
+            progress(len(clips))
     table.seconds = time.perf_counter() - started
     return table
 

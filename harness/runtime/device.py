@@ -6,24 +6,41 @@ import os
 import platform
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
+from mmact_oneshot.harness.runtime.compute import ComputeSpec
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device and the precision of encoders and heads (scores are always float32)."""
+    """A torch device, the precision of encoders and heads (scores are always float32), and how it computes."""
 
     torch: torch.device
     precision: str  # "float32" or "bfloat16"
+    compute: ComputeSpec = field(default_factory=ComputeSpec)
 
     @property
     def accelerator(self) -> bool:
         """Whether the device computes on its own, beside the CPU."""
         return self.torch.type != "cpu"
+
+    @property
+    def tf32(self) -> bool:
+        """Whether what is in float32 is multiplied in TF32."""
+        return self.compute.tf32 and self.torch.type == "cuda"
+
+    @property
+    def fused_optimiser(self) -> bool | None:
+        """As torch's optimisers take it: None leaves the choice to them."""
+        return True if self.compute.fused_optimiser and self.accelerator else None
+
+    @property
+    def copies_ahead(self) -> bool:
+        """Whether batches are copied to the device while it computes."""
+        return self.compute.pinned and self.torch.type == "cuda"
 
     def autocast(self) -> AbstractContextManager[object]:
         """bfloat16 autocast where asked for."""
@@ -43,8 +60,13 @@ class Device:
         }
 
 
-def choose_device(name: str, precision: str) -> Device:
+def choose_device(name: str, precision: str, compute: ComputeSpec | None = None) -> Device:
     """``auto`` takes CUDA where there is one; ``auto`` precision is bfloat16 there and float32 on a CPU.
+
+    TF32 and the kernels of attention are set for the whole process, until a device is chosen again.
+
+    Args:
+        compute: None for its defaults.
 
     Raises:
         HarnessError: CUDA was asked for and is not there.
@@ -55,9 +77,17 @@ def choose_device(name: str, precision: str) -> Device:
         raise HarnessError("no CUDA device here.", remedy="Use --device cpu, or see `oneshot doctor`.")
     kind = "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
     chosen = ("bfloat16" if kind == "cuda" else "float32") if precision == "auto" else precision
-    if kind == "cuda":  # float32 is float32: what is not in bfloat16 on purpose keeps all its digits
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    return Device(torch.device(kind), chosen)
+    device = Device(torch.device(kind), chosen, compute or ComputeSpec())
+    if kind == "cuda":  # unless asked for, what is not in bfloat16 on purpose keeps all its digits
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = device.tf32
+    _choose_attention(device.compute.attention == "auto")
+    return device
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def peak_memory(device: Device) -> int:
@@ -76,3 +106,10 @@ def forget_peak_memory(device: Device) -> None:
     """Count from now on, where the device can."""
     if device.torch.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device.torch)
+
+
+def _choose_attention(fused: bool) -> None:
+    """Allow or forbid every kernel of attention but the plain one, which is never forbidden."""
+    kernels = torch.backends.cuda  # whose switches hold for the CPU's kernel as well
+    for allow in (kernels.enable_flash_sdp, kernels.enable_mem_efficient_sdp, kernels.enable_cudnn_sdp):
+        allow(fused)

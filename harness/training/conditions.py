@@ -25,14 +25,16 @@ OWN_ENCODERS = "the method's own"
 Conditions = dict[str, Any]
 
 
-def common_conditions(task: Task, precision: str) -> Conditions:
-    """What every training of a run depends on, beside its settings."""
+def common_conditions(task: Task, precision: str, tf32: bool = False) -> Conditions:
+    """What every training of a run depends on, beside its settings. Without TF32 there is no word of it, so that
+    trainings from before there was a choice keep their names."""
     return {
         "code": CODE,
         "data": task.data_digest,
         "split": task.split.digest,
         "validation_suite": task.suite("val").digest,
         "precision": precision,
+        **({"tf32": True} if tf32 else {}),
     }
 
 

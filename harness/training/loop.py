@@ -19,6 +19,7 @@ from mmact_oneshot.harness.api import FewShotMethod, LossTerms
 from mmact_oneshot.harness.config.budgets import Budget
 from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.data.task.transfer import batches_ahead
 from mmact_oneshot.harness.evaluation.features import FeatureTable
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError
@@ -27,7 +28,6 @@ from mmact_oneshot.harness.training.batches import EpisodeBatch, episode_batch
 from mmact_oneshot.harness.training.checkpoint import load_state, save_state
 from mmact_oneshot.harness.training.gradients import backward, backward_through_head
 from mmact_oneshot.harness.training.optimiser import build_optimiser
-from mmact_oneshot.harness.training.prefetch import ahead
 from mmact_oneshot.harness.training.workspace import TrainingContext
 
 Source = ClipSource | FeatureTable
@@ -146,7 +146,8 @@ def train(
     wait = _Stopwatch()
     started = time.perf_counter()
 
-    for step, batch, clips in wait.over(ahead(_steps(episodes, budget, context, first))):
+    steps = batches_ahead(_steps(episodes, budget, context, first), context.device)
+    for step, batch, clips in wait.over(steps):
         terms = stepper.take(step, batch, episodes.source if clips is None else clips)
         trained.clips += len(batch.rows)
         done, note = step + 1, ""

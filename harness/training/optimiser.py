@@ -39,13 +39,14 @@ def build_optimiser(
             momentum=budget.momentum,
             nesterov=budget.nesterov,
             weight_decay=budget.weight_decay,
+            fused=device.fused_optimiser,
         )
     else:
         optimiser = torch.optim.AdamW(
             groups,
             lr=budget.learning_rate,
             weight_decay=budget.weight_decay,
-            fused=device.accelerator,
+            fused=device.fused_optimiser,
         )
     return optimiser, LambdaLR(optimiser, lambda step: rate(step, budget))
 
@@ -64,7 +65,7 @@ def build_pretraining_optimiser(
         [{"params": matrices, "weight_decay": budget.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         lr=budget.learning_rate * budget.batch / 256,
         betas=budget.betas,
-        fused=device.accelerator,
+        fused=device.fused_optimiser,
     )
     return optimiser, LambdaLR(optimiser, lambda step: cosine_rate(step, steps, budget.warmup))
 

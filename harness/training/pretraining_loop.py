@@ -20,13 +20,14 @@ from torch.optim import Optimizer
 from mmact_oneshot.harness.api import LossTerms, Pretraining
 from mmact_oneshot.harness.config.budgets import PretrainingBudget
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
+from mmact_oneshot.harness.data.task.transfer import batches_ahead
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError
 from mmact_oneshot.harness.runtime.seeding import seeded
 from mmact_oneshot.harness.training.checkpoint import load_state, save_state
+from mmact_oneshot.harness.training.compilation import compile_calls
 from mmact_oneshot.harness.training.loop import validation_steps
 from mmact_oneshot.harness.training.optimiser import build_pretraining_optimiser
-from mmact_oneshot.harness.training.prefetch import ahead
 from mmact_oneshot.harness.training.pretraining_draws import mask_draws, rows_of_step
 from mmact_oneshot.harness.training.workspace import TrainingContext
 
@@ -120,6 +121,7 @@ def _pretrain(
 ) -> PretrainingProgress:
     device, steps = context.device, budget.steps(len(clips.rows))
     network.to(device.torch).train()
+    compile_calls(network, device)
     optimiser, schedule = build_pretraining_optimiser(network, budget, steps, device)
     parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
     identity = _identity(network, budget, clips.rows, context.seed)
@@ -129,7 +131,7 @@ def _pretrain(
     if probe is not None and probed and not progress.probes:
         _probe(probe, network, progress, context)  # what the untrained network says
     totals: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device.torch))
-    batches = ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps)))
+    batches = batches_ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps)), device)
     started = time.perf_counter() - progress.seconds
 
     for step in range(progress.steps, steps):

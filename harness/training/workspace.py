@@ -47,7 +47,7 @@ class Workspace:
     @cached_property
     def common(self) -> Conditions:
         """Conditions that all trainings share."""
-        return common_conditions(self.task, self.device.precision)
+        return common_conditions(self.task, self.device.precision, self.device.tf32)
 
     @property
     def sensors(self) -> tuple[str, ...]:

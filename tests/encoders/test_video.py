@@ -16,6 +16,7 @@ from mmact_oneshot.harness.encoders.norm import use_group_norm
 from mmact_oneshot.harness.encoders.pooling import pool_map
 from mmact_oneshot.harness.encoders.video import VideoEncoder
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.seeding import seeded
 from tests.helpers.reference_networks import NETWORKS, SMALL, clips, clips_for, video_encoder
 from tests.helpers.toys import toy_settings
 
@@ -259,3 +260,20 @@ def test_r2plus1d() -> None:
     assert found["stage:-2"].shape == (1, 256, 1, 2, 2)
     assert found["map"].shape == (1, 512, 1, 1, 1)
     assert encoder.film_widths("stage:-2") == (921, 512, 921, 512, 1152, 512, 1152, 512)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "mobilenet", "r3d_18"])
+def test_the_order_in_memory_changes_no_result_beyond_rounding(name: str) -> None:
+    known = NETWORKS[name]
+    spec = VideoEncoderSpec(name=known.name, arguments=known.arguments, norm="group")
+    found = []
+    for channels_last in (True, False):
+        with seeded("order in memory", name):
+            encoder = VideoEncoder(spec, known.frames, known.size, channels_last)
+        kernel = next(p for p in encoder.parameters() if p.ndim > 3 and p.shape[1] > 1 and p.shape[-1] > 1)
+        assert (kernel.stride(1) == 1) == channels_last
+        vector = encoder(clips_for(name), ("vector",))["vector"]
+        vector.square().sum().backward()
+        found.append((vector.detach(), {name: p.grad for name, p in encoder.named_parameters()}))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-3, atol=1e-4)

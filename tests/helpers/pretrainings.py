@@ -16,6 +16,7 @@ from mmact_oneshot.harness.config.budgets import PretrainingBudget
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
 from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.encoders.build import clip_shape
+from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.progress import Silent, Watcher
 from mmact_oneshot.harness.runtime.seeding import seeded
 from mmact_oneshot.harness.training.pretraining_loop import (
@@ -123,9 +124,10 @@ def pretrained(
     title: str = "",
     log: Log = lambda *_: None,
     probe: ProbeFunction | None = None,
+    device: Device = CPU,
 ) -> PretrainingProgress:
     """Pre-train a network on clips of the base classes."""
     source = source or source_of(task, *network.modalities)
     clips = PretrainingClips(source, task.role_rows("base") if rows is None else rows)
-    context = TrainingContext(CPU, seed, state, title=title, watcher=watcher or Silent(), log=log)
+    context = TrainingContext(device, seed, state, title=title, watcher=watcher or Silent(), log=log)
     return pretrain(network, budget, clips, context, probe)

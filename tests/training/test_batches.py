@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from mmact_oneshot.harness.runtime.prefetch import ahead
 from mmact_oneshot.harness.training.batches import episode_batch
-from mmact_oneshot.harness.training.prefetch import ahead
 from tests.helpers.toys import CPU, SPLIT, toy_store, toy_task
 
 

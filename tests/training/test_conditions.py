@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mmact_oneshot.harness.config.presets import load_settings
 from mmact_oneshot.harness.config.protocols import HEADLINE, PAPER, Protocol
@@ -16,6 +17,8 @@ from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.config.studies import Row
 from mmact_oneshot.harness.data.store import Store
 from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.runtime.compute import ComputeSpec
+from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.training.conditions import Conditions, common_conditions, training_conditions, weights_of
@@ -112,10 +115,26 @@ def test_data_split_precision_and_validation_suite_each_count(store: Store) -> N
         common_conditions(replace(task, store=elsewhere), "float32"),
         common_conditions(Task(store, other, task.clips, task.settings), "float32"),
         common_conditions(task, "bfloat16"),
+        common_conditions(task, "float32", tf32=True),
         common_conditions(toy_task(store, validation_episodes=9), "float32"),
     ]
     assert len({digest(each) for each in found}) == len(found)
     assert found[0] == common_conditions(toy_task(store), "float32")
+    assert "tf32" not in common_conditions(task, "float32", tf32=False), "as before there was a choice"
+
+
+@pytest.mark.parametrize("override", ["channels_last=false", "attention=math", "compile_pretraining=true"])
+def test_how_torch_computes_is_no_condition(store: Store, tmp_path: Path, override: str) -> None:
+    name, _, value = override.partition("=")
+    compute = {name: value if value == "math" else value == "true"}
+    assert jobs_of(store, tmp_path, PROTONET, compute=compute)[0].id == jobs_of(store, tmp_path, PROTONET)[0].id
+
+
+def test_tf32_is_a_condition_on_cuda_alone(store: Store, tmp_path: Path) -> None:
+    here = workspace(tmp_path, toy_task(store))
+    for kind, found in (("cuda", True), ("cpu", None)):
+        device = Device(torch.device(kind), "float32", ComputeSpec(tf32=True))
+        assert replace(here, device=device).common.get("tf32") is found
 
 
 def test_data_and_split_are_in_the_conditions_of_a_row(store: Store, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mmact_oneshot.harness.api import Clips
 from mmact_oneshot.harness.config.specs import InputSpec
 from mmact_oneshot.harness.data.store import Store
 from mmact_oneshot.harness.data.task.augmentation import Views, augmented
+from mmact_oneshot.harness.runtime.device import cores
 
 GRAVITY = 9.80665
 SCALE_OF_UNIT = {
@@ -45,7 +46,7 @@ _DRAWS = {
 
 @dataclass(frozen=True)
 class LoadedClips:
-    """Clips as read, in main memory: all that the CPU has to do.
+    """Clips as read: all that the CPU has to do. In main memory, or copied from there (``task.transfer``).
 
     Attributes:
         squares: (B, 3, T, S, S) uint8, S the store's short side, or None. Zero where the video is absent.
@@ -61,6 +62,9 @@ class LoadedClips:
     sensor_mask: dict[str, Tensor]
     present: dict[str, Tensor]
 
+    def __len__(self) -> int:
+        return len(next(iter(self.present.values())))
+
     def to(self, device: torch.device | str) -> Clips:
         """The clips on a device, which computes their views."""
         clips = Clips(self.squares, self.sensors, self.sensor_mask, self.present).to(device)
@@ -74,18 +78,18 @@ class ClipSource:
         store: the prepared store.
         spec: what the encoders see.
         modalities: what to load; the other modality is neither read nor passed on.
-        threads: for decoding packed frames.
+        threads: for decoding packed frames; None for one a core.
         without: "video", "sensors" or a sensor that no clip has, as if it had not been recorded; empty for none.
     """
 
     def __init__(
-        self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int = 4, without: str = ""
+        self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int | None = None, without: str = ""
     ) -> None:
         self.store, self.spec, self.modalities, self.without = store, spec, modalities, without
         self._side = store.spec.short_side
         self._units = {sensor["name"]: sensor["unit"] for sensor in store.manifest["sensors"]}
         self._angular = {sensor["name"] for sensor in store.manifest["sensors"] if sensor["angular"]}
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(threads or cores(), thread_name_prefix="decode")
 
     def load(self, rows: np.ndarray, step: tuple[int, int] | None = None) -> LoadedClips:
         """Clips of the store's ``rows``.
