@@ -24,8 +24,9 @@ ALLOWED = {
     "training": ("api", "config", "data", "encoders", "evaluation", "plugins", "records", "runtime"),
     "benchmark": ("api", "config", "data", "encoders", "evaluation", "plugins", "records", "runtime", "training"),
     "report": ("config", "data", "plugins", "records", "runtime"),
+    "engines": ("benchmark", "runtime", "training"),
     "cli": (
-        "benchmark", "config", "data", "encoders", "evaluation", "plugins", "records", "report", "runtime",
+        "benchmark", "config", "data", "encoders", "engines", "evaluation", "plugins", "records", "report", "runtime",
         "training",
     ),
     "mmact_oneshot": ("api", "benchmark", "config", "data", "encoders", "plugins", "records", "report", "runtime"),

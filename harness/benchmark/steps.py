@@ -88,6 +88,38 @@ def pending_rows(workspace: Workspace, plan: Plan) -> list[RowStep]:
     return [step for step in pending_steps(workspace, plan) if isinstance(step, RowStep)]
 
 
+def all_steps(workspace: Workspace, plan: Plan) -> dict[str, Step]:
+    """Every step that a plan can have, done or not, by id; without what each needs."""
+    steps: dict[str, Step] = {}
+    for job in plan.jobs:
+        for each in (job, job.search) if job.search is not None else (job,):
+            if isinstance(each.initialisation, Pretrained):
+                pretraining = PretrainingStep(each.initialisation, each.seed)
+                steps.setdefault(pretraining.id, pretraining)
+            for key in each.encoder_keys(workspace.common).values():
+                warm_start = WarmStartStep(key)
+                steps.setdefault(warm_start.id, warm_start)
+        if job.search is not None:
+            search = SearchStep(job)
+            steps.setdefault(search.id, search)
+        row = RowStep(job, job.suites)
+        steps.setdefault(row.id, row)
+    return steps
+
+
+def is_done(workspace: Workspace, step: Step) -> bool:
+    """Whether nothing of a step is left to do, by now."""
+    match step:
+        case PretrainingStep():
+            return is_pretrained(workspace, step.pretraining, step.seed)
+        case WarmStartStep():
+            return is_warm_started(workspace, step.key)
+        case SearchStep():
+            return is_searched(workspace, step.job)
+        case RowStep():
+            return not unscored_suites(workspace, step.job)
+
+
 def unscored_suites(workspace: Workspace, job: TrainingJob) -> tuple[str, ...]:
     """Suites of a job that have no complete record of these very episodes yet; none where a record says why not."""
     if workspace.records.has(SkippedRecord, job.id):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmact_oneshot.harness.cli.options import STORES, Data, Layout, Override, Split, Stores, Workers
+from mmact_oneshot.harness.engines import IN_PROCESS
 
 
 def command(
@@ -43,6 +44,23 @@ def command(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     override: Override = None,
     workers: Workers = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="Where the steps are done: in-process, local, dask, slurm, pbs, lsf, sge, oar or htcondor."),
+    ] = IN_PROCESS,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Workers of the engine, at most; default one a GPU, or one for four cores."),
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler, for --engine dask.")] = None,
+    cluster_options: Annotated[
+        Path | None,
+        typer.Option("--cluster-options", help="TOML file with options of the batch system: queue, walltime, memory."),
+    ] = None,
+    feature_cache: Annotated[
+        float,
+        typer.Option("--feature-cache", min=0, help="GB of frozen encoders' features that workers share; 0: none."),
+    ] = 20.0,
     validation_only: Annotated[
         bool,
         typer.Option("--validation-only", help="Search the learning rates on validation classes; score no test suite."),
@@ -69,6 +87,8 @@ def command(
         oneshot run --data ~/UTD-MHAD --method ./my_method.py:width=64 --modalities both --seeds 5
 
         oneshot run --data data/embedded --method ./my_method.py --join runs/quick-embedded
+
+        oneshot run --data ~/MMAct --preset standard --engine slurm --cluster-options slurm.toml --jobs 8
     """
     from mmact_oneshot.harness.benchmark.conformance.gate import require_conformance
     from mmact_oneshot.harness.benchmark.joining import joined_preset
@@ -113,7 +133,14 @@ def command(
         steps = [step for step in steps if not isinstance(step, RowStep)]
     plan_view.show_completeness(workspace.task, console)
     plan_view.show_expectation(workspace, steps, console)
-    run_plan(workspace, plan, steps)
+    if engine == IN_PROCESS:
+        run_plan(workspace, plan, steps)
+    else:
+        from mmact_oneshot.harness.engines.clusters import ClusterOptions, read_options
+        from mmact_oneshot.harness.engines.run import run_with_engine
+
+        wanted = ClusterOptions(engine, jobs, scheduler, read_options(cluster_options))
+        run_with_engine(wanted, request, workspace, plan, steps, int(feature_cache * 1e9))
     if validation_only:
         show_validation(workspace, plan, console)
         return

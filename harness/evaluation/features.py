@@ -65,6 +65,11 @@ class FeatureTable:
         return some
 
     @property
+    def leaves(self) -> dict[str, Tensor]:
+        """Leaf -> (N, ...), as they are held."""
+        return self._leaves
+
+    @property
     def bytes_per_clip(self) -> int:
         """Size of a clip's features as :meth:`gather` gives them."""
         return sum(4 * leaf[0].numel() for leaf in self._leaves.values()) or 1

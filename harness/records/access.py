@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.lease import lease
 
 
 class _TestAccess(BaseModel):
@@ -24,7 +25,7 @@ class _TestAccess(BaseModel):
 
 
 class AccessLog:
-    """An append-only file of test accesses.
+    """An append-only file of test accesses, written by one process at a time.
 
     A run that is killed while it writes leaves an unfinished last line. That access never took place, because a suite
     is scored only once its line is on disk: the next entry takes the place of such a line, and a reader skips it.
@@ -42,7 +43,10 @@ class AccessLog:
         _TestAccess.model_validate(entry)
         line = json.dumps(entry, sort_keys=True).encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+", buffering=0) as stream:
+        with (
+            lease(self.path.with_suffix(".lock"), "an entry of the log of test accesses"),
+            self.path.open("ab+", buffering=0) as stream,
+        ):
             line = _mend(stream) + line
             end = stream.seek(0, os.SEEK_END)
             if stream.write(line) < len(line):

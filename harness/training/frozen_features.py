@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 
+import numpy as np
 from torch import nn
 
-from mmact_oneshot.harness.api import FewShotMethod, encode_modality
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, encode_modality
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
 from mmact_oneshot.harness.encoders.build import state_digest
 from mmact_oneshot.harness.evaluation.features import FeatureTable, encode_clips
+from mmact_oneshot.harness.training.feature_cache import FeatureCache
 from mmact_oneshot.harness.training.job import TrainingJob
 from mmact_oneshot.harness.training.warm_start import EncoderKey, warm_started_encoder
 from mmact_oneshot.harness.training.workspace import Workspace
@@ -26,10 +29,13 @@ class FrozenFeatures:
 
     Args:
         outputs: encoder id -> outputs that some head of the run takes; clips are encoded once for all of them.
+        cache: shared with other processes; None for none.
     """
 
-    def __init__(self, workspace: Workspace, outputs: Mapping[str, frozenset[str]]) -> None:
-        self.workspace, self.outputs = workspace, outputs
+    def __init__(
+        self, workspace: Workspace, outputs: Mapping[str, frozenset[str]], cache: FeatureCache | None = None
+    ) -> None:
+        self.workspace, self.outputs, self.cache = workspace, outputs, cache
         self._shared: dict[tuple[object, ...], FeatureTable] = {}
         self._own: dict[tuple[object, ...], FeatureTable] = {}
 
@@ -62,15 +68,14 @@ class FrozenFeatures:
             left_out = f" without {without}" if without else ""
             rows = workspace.task.role_rows(role)
             title = f"features of the {key.title}{left_out}, {role} classes, seed {key.seed}"
-            with self._progress(title, len(rows)) as advance:
-                self._shared[place] = encode_clips(
-                    lambda clips: encode_modality(encoder, clips, wanted),
-                    workspace.clips(key.settings, (key.modality,), without),
-                    rows,
-                    workspace.device,
-                    key.settings.batch,
-                    advance,
-                )
+            self._shared[place] = self._encoded(
+                place,
+                title,
+                lambda clips: encode_modality(encoder, clips, wanted),
+                workspace.clips(key.settings, (key.modality,), without),
+                rows,
+                key.settings.batch,
+            )
         return self._shared[place].only([*(f"{key.modality}.{name}" for name in outputs), f"{key.modality}.present"])
 
     def _of_method(self, job: TrainingJob, method: FewShotMethod, role: str, without: str) -> FeatureTable:
@@ -81,18 +86,36 @@ class FrozenFeatures:
         if place not in self._own:
             method.to(workspace.device.torch).eval()
             rows = workspace.task.role_rows(role)
-            with self._progress(f"{job.title}: own features, {role} classes, seed {job.seed}", len(rows)) as advance:
-                self._own[place] = encode_clips(
-                    method.encode_own,
-                    workspace.clips(job.settings, job.row.modalities, without),
-                    rows,
-                    workspace.device,
-                    job.settings.batch,
-                    advance,
-                )
+            self._own[place] = self._encoded(
+                place,
+                f"{job.title}: own features, {role} classes, seed {job.seed}",
+                method.encode_own,
+                workspace.clips(job.settings, job.row.modalities, without),
+                rows,
+                job.settings.batch,
+            )
             while len(self._own) > 1 and sum(table.bytes for table in self._own.values()) > OWN_KEPT:
                 del self._own[next(iter(self._own))]
         return self._own[place]
+
+    def _encoded(
+        self,
+        place: tuple[object, ...],
+        title: str,
+        encode: Callable[[Clips], Features],
+        source: ClipSource,
+        rows: np.ndarray,
+        batch: int,
+    ) -> FeatureTable:
+        """Features out of the cache, or computed and put there."""
+        known = None if self.cache is None else self.cache.get(place)
+        if known is not None:
+            return known
+        with self._progress(title, len(rows)) as advance:
+            table = encode_clips(encode, source, rows, self.workspace.device, batch, advance)
+        if self.cache is not None:
+            self.cache.put(place, table)
+        return table
 
     @contextmanager
     def _progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -146,7 +146,7 @@ def test_a_step_that_fails_is_the_reason_of_all_rows_that_need_it(
     def diverging(workspace: Workspace, key: EncoderKey) -> None:
         raise DivergedError(f"the {key.modality} encoder diverged.")
 
-    monkeypatch.setattr("mmact_oneshot.harness.benchmark.run.run_warm_start", diverging)
+    monkeypatch.setattr("mmact_oneshot.harness.benchmark.step_runner.run_warm_start", diverging)
     here = place(store, tmp_path, rows=[*ROWS[:2], ROWS[4]])
     plan, steps = planned(here)
     run_plan(here, plan, steps)

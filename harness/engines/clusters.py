@@ -1,0 +1,124 @@
+"""The workers of a run: of this machine, of a Dask scheduler that is there already, or of a batch system."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dask
+import torch
+from distributed import Client, Nanny, Scheduler, SpecCluster
+
+from mmact_oneshot.harness.runtime.errors import HarnessError
+
+BATCH_SYSTEMS = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "lsf": "LSFCluster",
+    "sge": "SGECluster",
+    "oar": "OARCluster",
+    "htcondor": "HTCondorCluster",
+}
+"""Engine -> class of dask-jobqueue."""
+ENGINES = ("local", "dask", *BATCH_SYSTEMS)
+CORES_A_WORKER = 4  # of a CPU, where nothing else is asked for
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Which workers.
+
+    Attributes:
+        engine: one of ``ENGINES``.
+        jobs: how many workers, at most; None for one a GPU, or one for every four cores and at least two.
+        scheduler: address of the Dask scheduler, for engine "dask".
+        options: keyword arguments of the batch system's cluster, for all others.
+    """
+
+    engine: str
+    jobs: int | None = None
+    scheduler: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Workers, at most."""
+        if self.jobs:
+            return self.jobs
+        return torch.cuda.device_count() or max(2, (os.cpu_count() or 1) // CORES_A_WORKER)
+
+
+def read_options(path: Path | None) -> dict[str, Any]:
+    """Options of a batch system's cluster out of a TOML file.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HarnessError(f"cannot be read ({error}).", where=path, remedy="Write KEY = VALUE lines.") from error
+
+
+@contextmanager
+def open_client(wanted: ClusterOptions) -> Iterator[Client]:
+    """A client of the cluster, which is closed at the end unless it was there before.
+
+    Raises:
+        HarnessError: an unknown engine, a scheduler that does not answer, or options that the cluster does not know.
+    """
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})  # the driver decides who is tried again
+    if wanted.engine == "dask":
+        if not wanted.scheduler:
+            raise HarnessError("engine dask needs a scheduler.", remedy="Name it: --scheduler tcp://HOST:8786.")
+        try:
+            with Client(wanted.scheduler, timeout=30) as client:
+                yield client
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"no scheduler answers at {wanted.scheduler} ({error}).") from error
+        return
+    cluster = _local(wanted.count) if wanted.engine == "local" else _batch_system(wanted)
+    with cluster, Client(cluster) as client:
+        if wanted.engine != "local":
+            cluster.adapt(minimum_jobs=0, maximum_jobs=wanted.count, interval="1s", wait_count=30)
+        yield client
+
+
+def _local(count: int) -> SpecCluster:
+    """One process a worker, each with a GPU of its own where there are any."""
+    gpus = torch.cuda.device_count()
+    here = {"host": "127.0.0.1"}  # whoever reaches a scheduler can run code on its workers
+    workers = {}
+    for number in range(count):
+        environment = {"DASK_LOGGING__DISTRIBUTED": "error"}
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
+        workers[number] = {"cls": Nanny, "options": {**here, "nthreads": 1, "memory_limit": 0, "env": environment}}
+    scheduler = {"cls": Scheduler, "options": {**here, "dashboard": True, "dashboard_address": "127.0.0.1:0"}}
+    return SpecCluster(workers, scheduler, silence_logs="ERROR")
+
+
+def _batch_system(wanted: ClusterOptions) -> Any:
+    """Each worker a job of its own."""
+    if wanted.engine not in BATCH_SYSTEMS:
+        raise HarnessError(f"no engine {wanted.engine!r}.", remedy=f"Known: in-process, {', '.join(ENGINES)}.")
+    try:
+        import dask_jobqueue
+    except ModuleNotFoundError as error:
+        raise HarnessError(
+            "the batch systems need dask-jobqueue.", remedy="pip install 'mmact-oneshot[cluster]'"
+        ) from error
+    options = {"cores": 1, "processes": 1, "memory": "16GB", **wanted.options}
+    try:
+        return getattr(dask_jobqueue, BATCH_SYSTEMS[wanted.engine])(**options)
+    except (TypeError, ValueError) as error:
+        raise HarnessError(
+            f"the cluster cannot be made: {error}.", remedy="Mend the file of --cluster-options."
+        ) from error

@@ -1,0 +1,56 @@
+"""`oneshot run --engine`: the workers are started, the run is handed to them, and they are let go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.benchmark.request import Request
+from mmact_oneshot.harness.benchmark.steps import Step
+from mmact_oneshot.harness.engines.clusters import ClusterOptions, open_client
+from mmact_oneshot.harness.engines.graph import run_on_cluster
+from mmact_oneshot.harness.engines.worker import Order
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.training.workspace import Workspace
+
+
+def run_with_engine(
+    wanted: ClusterOptions,
+    request: Request,
+    workspace: Workspace,
+    plan: Plan,
+    steps: Sequence[Step],
+    cache_bytes: int = 0,
+) -> None:
+    """Have the steps of a plan done by the workers of a cluster.
+
+    Args:
+        cache_bytes: size of the cache of frozen encoders' features in the run's folder; 0: none.
+
+    Raises:
+        HarnessError: see :func:`mmact_oneshot.harness.engines.clusters.open_client` and
+            :func:`mmact_oneshot.harness.engines.graph.run_on_cluster`; or a precision that depends on the worker.
+    """
+    elsewhere = wanted.engine != "local"
+    if elsewhere and request.device == "auto" and workspace.task.settings.precision == "auto":
+        raise HarnessError(
+            f"with engine {wanted.engine} the precision must be named: auto depends on the machine, and the workers "
+            "may have GPUs that this one lacks.",
+            remedy="--set precision=bfloat16 for workers with GPUs, --set precision=float32 or --device cpu without.",
+        )
+    if not steps:
+        return
+    order = Order(
+        replace(request, out=workspace.folder.resolve()),
+        Path.cwd(),
+        threads=0 if elsewhere or torch.cuda.is_available() else max(1, (os.cpu_count() or 1) // wanted.count),
+        cache_bytes=cache_bytes,
+    )
+    with open_client(wanted) as client:
+        workspace.watcher.note(f"workers: at most {wanted.count}, see {client.dashboard_link}")
+        run_on_cluster(client, order, workspace, plan, steps)

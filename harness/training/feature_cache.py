@@ -1,0 +1,74 @@
+"""Features of frozen encoders on disk, shared by the processes of a run: least recently used first out."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.lease import lease
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """A folder of feature tables.
+
+    Attributes:
+        limit: bytes of all tables; beyond it those that were used least recently go.
+    """
+
+    folder: Path
+    limit: int
+
+    def get(self, key: object) -> FeatureTable | None:
+        """The table that was kept under a key; None where there is none, or none that can be read."""
+        path = self._path(key)
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = json.loads((file.metadata() or {})["about"])
+                leaves = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            os.utime(path)
+        except (OSError, SafetensorError, KeyError, ValueError):
+            return None
+        table = FeatureTable(leaves.pop("rows").numpy(), about["size"], getattr(torch, about["dtype"]))
+        table.write(0, leaves)
+        table.seconds = about["seconds"]
+        return table
+
+    def put(self, key: object, table: FeatureTable) -> None:
+        """Keep a table, and make room for it. One that alone is larger than the limit is not kept."""
+        if table.bytes > self.limit:
+            return
+        path = self._path(key)
+        with lease(self.folder / "cache.lock", "the cache of features"):
+            if path.is_file():
+                return
+            about = {"size": table.size, "seconds": table.seconds, "dtype": str(table.dtype).removeprefix("torch.")}
+            tensors = {"rows": torch.from_numpy(table.rows.astype(np.int64)), **table.leaves}
+            temporary = path.with_suffix(".tmp")
+            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary,
+                      metadata={"about": json.dumps(about)})  # fmt: skip
+            temporary.replace(path)
+            self._evict()
+
+    def _evict(self) -> None:
+        kept = sorted(self.folder.glob("*.safetensors"), key=lambda each: each.stat().st_mtime)
+        total = sum(path.stat().st_size for path in kept)
+        for path in kept[:-1]:
+            if total <= self.limit:
+                return
+            total -= path.stat().st_size
+            with suppress(OSError):
+                path.unlink()
+
+    def _path(self, key: object) -> Path:
+        return self.folder / f"{digest(key)[:24]}.safetensors"
