@@ -69,6 +69,16 @@ def table(recordings: Path) -> ClipTable:
 
 
 @pytest.fixture(scope="session")
+def split_file(table: ClipTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The part of the shipped split whose classes the recordings have."""
+    split, found = load_split("mmact"), set(table.frame["class_name"])
+    path = tmp_path_factory.mktemp("split") / "mine.toml"
+    roles = ("base", "validation", "novel")
+    path.write_text("\n".join(f"{role} = {[n for n in getattr(split, role) if n in found]}" for role in roles))
+    return path
+
+
+@pytest.fixture(scope="session")
 def store(table: ClipTable, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The generated recordings, prepared once by a worker process."""
     return prepare(table, STORE, tmp_path_factory.mktemp("store"), workers=1)

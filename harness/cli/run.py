@@ -107,6 +107,11 @@ def command(
 
     if join is not None and out is not None:
         raise HarnessError("--join and --out both name the folder of the run.", remedy="Leave one of them out.")
+    cluster = None
+    if engine != IN_PROCESS:
+        from mmact_oneshot.harness.engines.clusters import ClusterOptions, read_options
+
+        cluster = ClusterOptions(engine, jobs, scheduler, read_options(cluster_options))
     chosen, own = (preset or "quick", ()) if join is None else joined_preset(join, preset)
     request = Request(
         data,
@@ -133,14 +138,12 @@ def command(
         steps = [step for step in steps if not isinstance(step, RowStep)]
     plan_view.show_completeness(workspace.task, console)
     plan_view.show_expectation(workspace, steps, console)
-    if engine == IN_PROCESS:
+    if cluster is None:
         run_plan(workspace, plan, steps)
     else:
-        from mmact_oneshot.harness.engines.clusters import ClusterOptions, read_options
         from mmact_oneshot.harness.engines.run import run_with_engine
 
-        wanted = ClusterOptions(engine, jobs, scheduler, read_options(cluster_options))
-        run_with_engine(wanted, request, workspace, plan, steps, int(feature_cache * 1e9))
+        run_with_engine(cluster, request, workspace, plan, steps, int(feature_cache * 1e9))
     if validation_only:
         show_validation(workspace, plan, console)
         return

@@ -26,12 +26,13 @@ BATCH_SYSTEMS = {
 }
 """Engine -> class of dask-jobqueue."""
 ENGINES = ("local", "dask", *BATCH_SYSTEMS)
+SETTINGS = {"distributed.scheduler.allowed-failures": 0}  # the driver decides what is tried again
 CORES_A_WORKER = 4  # of a CPU, where nothing else is asked for
 
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Which workers.
+    """Which workers. An unknown engine, and engine "dask" without a scheduler, raise HarnessError.
 
     Attributes:
         engine: one of ``ENGINES``.
@@ -44,6 +45,12 @@ class ClusterOptions:
     jobs: int | None = None
     scheduler: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise HarnessError(f"no engine {self.engine!r}.", remedy=f"Known: in-process, {', '.join(ENGINES)}.")
+        if self.engine == "dask" and not self.scheduler:
+            raise HarnessError("engine dask needs a scheduler.", remedy="Name it: --scheduler tcp://HOST:8786.")
 
     @property
     def count(self) -> int:
@@ -72,17 +79,18 @@ def open_client(wanted: ClusterOptions) -> Iterator[Client]:
     """A client of the cluster, which is closed at the end unless it was there before.
 
     Raises:
-        HarnessError: an unknown engine, a scheduler that does not answer, or options that the cluster does not know.
+        HarnessError: a scheduler that does not answer, or options that the cluster does not know.
     """
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})  # the driver decides who is tried again
+    dask.config.set(SETTINGS)
     if wanted.engine == "dask":
-        if not wanted.scheduler:
-            raise HarnessError("engine dask needs a scheduler.", remedy="Name it: --scheduler tcp://HOST:8786.")
         try:
-            with Client(wanted.scheduler, timeout=30) as client:
-                yield client
+            client = Client(wanted.scheduler, timeout=10)
         except (OSError, ValueError) as error:
-            raise HarnessError(f"no scheduler answers at {wanted.scheduler} ({error}).") from error
+            raise HarnessError(
+                f"no scheduler answers at {wanted.scheduler}.", remedy="Start one with `dask scheduler`."
+            ) from error
+        with client:
+            yield client
         return
     cluster = _local(wanted.count) if wanted.engine == "local" else _batch_system(wanted)
     with cluster, Client(cluster) as client:
@@ -97,9 +105,7 @@ def _local(count: int) -> SpecCluster:
     here = {"host": "127.0.0.1"}  # whoever reaches a scheduler can run code on its workers
     workers = {}
     for number in range(count):
-        environment = {"DASK_LOGGING__DISTRIBUTED": "error"}
-        if gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
+        environment = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
         workers[number] = {"cls": Nanny, "options": {**here, "nthreads": 1, "memory_limit": 0, "env": environment}}
     scheduler = {"cls": Scheduler, "options": {**here, "dashboard": True, "dashboard_address": "127.0.0.1:0"}}
     return SpecCluster(workers, scheduler, silence_logs="ERROR")
@@ -107,14 +113,8 @@ def _local(count: int) -> SpecCluster:
 
 def _batch_system(wanted: ClusterOptions) -> Any:
     """Each worker a job of its own."""
-    if wanted.engine not in BATCH_SYSTEMS:
-        raise HarnessError(f"no engine {wanted.engine!r}.", remedy=f"Known: in-process, {', '.join(ENGINES)}.")
-    try:
-        import dask_jobqueue
-    except ModuleNotFoundError as error:
-        raise HarnessError(
-            "the batch systems need dask-jobqueue.", remedy="pip install 'mmact-oneshot[cluster]'"
-        ) from error
+    import dask_jobqueue  # reads its own files when it is imported
+
     options = {"cores": 1, "processes": 1, "memory": "16GB", **wanted.options}
     try:
         return getattr(dask_jobqueue, BATCH_SYSTEMS[wanted.engine])(**options)

@@ -45,10 +45,11 @@ def run_with_engine(
         )
     if not steps:
         return
+    shared = not (elsewhere or torch.cuda.is_available() or "OMP_NUM_THREADS" in os.environ)
     order = Order(
         replace(request, out=workspace.folder.resolve()),
         Path.cwd(),
-        threads=0 if elsewhere or torch.cuda.is_available() else max(1, (os.cpu_count() or 1) // wanted.count),
+        threads=max(1, (os.cpu_count() or 1) // wanted.count) if shared else 0,
         cache_bytes=cache_bytes,
     )
     with open_client(wanted) as client:

@@ -13,8 +13,6 @@ from typer.testing import CliRunner, Result
 
 from mmact_oneshot.harness.cli import main as cli
 from mmact_oneshot.harness.cli.plan_view import show_set_aside
-from mmact_oneshot.harness.data.clips import ClipTable
-from mmact_oneshot.harness.data.splits import load_split
 from mmact_oneshot.harness.plugins import registry
 from mmact_oneshot.harness.plugins.kinds import METHOD
 from tests.helpers.toy_runs import workspace
@@ -39,15 +37,6 @@ def refused(result: Result) -> str:
     assert result.exit_code == 2, result.output
     assert "Traceback" not in result.output
     return " ".join(result.output.split())
-
-
-@pytest.fixture(scope="module")
-def split_file(table: ClipTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    split, found = load_split("mmact"), set(table.frame["class_name"])
-    path = tmp_path_factory.mktemp("split") / "mine.toml"
-    roles = ("base", "validation", "novel")
-    path.write_text("\n".join(f"{role} = {[n for n in getattr(split, role) if n in found]}" for role in roles))
-    return path
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""A table through workers ends with the records of an undisturbed run in one process, whatever dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import SoftFileLease
+
+from mmact_oneshot.harness.engines.clusters import ENGINES
+from mmact_oneshot.harness.runtime.lease import DURATION
+from tests.cli.test_cli import SMALL, oneshot, refused
+from tests.engines.one_node_slurm import can_start, one_node_slurm
+
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
+TABLE = [
+    *SMALL, "frozen.search=[0.003,0.01]", "pretraining.epochs=16", "pretraining.checkpoints=16", "pretraining.batch=8",
+    "warm_start.steps=40", "warm_start.validations=20", "ablate=modalities", "pretraining.picture=false",
+]  # fmt: skip
+ROWS = ["--method", "mu_mae", "--method", "protonet", "--method", "random", "--modalities", "sensors"]
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+PATIENCE = 240  # seconds
+
+
+class Place:
+    """Where the tests run: recordings, a store that is prepared once, and the records of the undisturbed run."""
+
+    def __init__(self, recordings: Path, split: Path, folder: Path) -> None:
+        self.recordings, self.split, self.folder = recordings, split, folder
+        self.undisturbed = folder / "undisturbed"
+        done = self.start(self.undisturbed).wait(PATIENCE)
+        assert done == 0, (folder / "undisturbed.log").read_text()
+
+    def start(self, out: Path, *engine: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """`oneshot run` in a process of its own; what it prints goes to a file beside ``out``."""
+        command = [sys.executable, "-m", "mmact_oneshot", *self.arguments(out, *engine)]
+        with out.with_suffix(".log").open("ab") as log:
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, env={**(environment or os.environ), **ONE_THREAD}
+            )  # fmt: skip
+
+    def arguments(self, out: Path, *engine: str) -> list[str]:
+        """Of the command line."""
+        sets = [part for each in TABLE for part in ("--set", each)]
+        found = [
+            "run", "--data", self.recordings, "--split", self.split, "--store", self.folder / "store", "--out", out,
+            "--device", "cpu", *ROWS, *sets, *engine,
+        ]  # fmt: skip
+        return [str(part) for part in found]
+
+
+@pytest.fixture(scope="module")
+def place(recordings: Path, split_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(recordings, split_file, tmp_path_factory.mktemp("engines"))
+
+
+def records_of(out: Path) -> dict[str, Any]:
+    """Every file of the records, but for what is volatile; the log of test accesses without dates and order."""
+
+    def lasting(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: lasting(each) for name, each in value.items() if name not in ("volatile", "date")}
+        return [lasting(each) for each in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = {}
+    for path in sorted((out / "records").rglob("*")):
+        name = str(path.relative_to(out))
+        if path.suffix == ".json":
+            found[name] = lasting(json.loads(path.read_text()))
+        elif path.suffix == ".jsonl":
+            found[name] = sorted(str(lasting(json.loads(line))) for line in path.read_text().splitlines())
+        elif path.is_file():
+            found[name] = path.read_bytes()
+    return found
+
+
+def a_worker_in_a_training(out: Path, process: subprocess.Popen[bytes]) -> int:
+    """The process that holds the lease of a training that has kept a state, once there is one."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        for state in (*out.glob("pretraining/*.state"), *out.glob("encoders/*.state")):
+            for lock in out.glob(f"locks/*{state.stem}.lock"):
+                owner = SoftFileLease(lock, lease_duration=DURATION).owner
+                if owner is not None:
+                    return owner.pid
+        time.sleep(0.02)
+    raise AssertionError(f"no training was met in its middle: {out.with_suffix('.log').read_text()}")
+
+
+def finished(process: subprocess.Popen[bytes], out: Path) -> str:
+    """What the process printed, once it has ended well."""
+    code = process.wait(PATIENCE)
+    printed = out.with_suffix(".log").read_text()
+    assert code == 0, printed
+    return printed
+
+
+def resumed(out: Path) -> int:
+    """How often trainings of a run went on from a kept state."""
+    notes = [json.loads(path.read_text())["volatile"] for path in (out / "records" / "pretraining").glob("*.json")]
+    return sum(note["resumed"] for note in notes)
+
+
+def test_a_local_cluster_whose_worker_is_killed(place: Place) -> None:
+    out = place.folder / "local"
+    process = place.start(out, "--engine", "local", "--jobs", "2")
+    os.kill(a_worker_in_a_training(out, process), signal.SIGKILL)
+    assert "a worker died; it is done again from its last state" in finished(process, out)
+    assert records_of(out) == records_of(place.undisturbed)
+    assert not list((out / "locks").iterdir())
+    assert list((out / "features").glob("*.safetensors"))
+
+
+def test_a_driver_that_is_killed_and_started_again(place: Place) -> None:
+    out = place.folder / "driver"
+    process = place.start(out, "--engine", "local", "--jobs", "2")
+    a_worker_in_a_training(out, process)
+    process.kill()
+    process.wait()
+    finished(place.start(out, "--engine", "local", "--jobs", "2"), out)
+    assert records_of(out) == records_of(place.undisturbed)
+
+
+def test_two_processes_in_one_folder(place: Place) -> None:
+    out = place.folder / "two"
+    processes = [place.start(out), place.start(out)]
+    printed = [finished(process, out) for process in processes][-1]
+    assert "is being done by process" in printed
+    assert records_of(out) == records_of(place.undisturbed)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    if not can_start():
+        pytest.skip("no Slurm here, or not root: apt-get install slurm-wlm munge")
+    with one_node_slurm(tmp_path_factory.mktemp("slurm") / "node") as environment:
+        yield environment
+
+
+def cancel(process_id: int, environment: dict[str, str]) -> None:
+    """Cancel the Slurm job in which a process runs."""
+    told = Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0")
+    job = next(line.partition(b"=")[2].decode() for line in told if line.startswith(b"SLURM_JOB_ID="))
+    subprocess.run(["scancel", job], env=environment, check=True)
+
+
+@pytest.mark.parametrize("end", ["kill -9", "scancel"])
+def test_slurm_whose_job_ends_in_the_middle(place: Place, slurm: dict[str, str], end: str) -> None:
+    out = place.folder / f"slurm-{end.split()[0]}"
+    options = place.folder / "slurm.toml"
+    options.write_text(f'memory = "1500MB"\nwalltime = "00:20:00"\nlog_directory = "{place.folder}/slurm-logs"\n')
+    process = place.start(
+        out, "--engine", "slurm", "--jobs", "2", "--cluster-options", str(options), environment=slurm
+    )  # fmt: skip
+    worker = a_worker_in_a_training(out, process)
+    ends: dict[str, Callable[[], None]] = {
+        "kill -9": lambda: os.kill(worker, signal.SIGKILL),
+        "scancel": lambda: cancel(worker, slurm),
+    }
+    ends[end]()
+    assert "a worker died; it is done again from its last state" in finished(process, out)
+    assert records_of(out) == records_of(place.undisturbed)
+    left = subprocess.run(["squeue", "-h", "-t", "R,PD"], env=slurm, capture_output=True, text=True, check=True)
+    assert left.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--engine", "slrm"], f"Known: in-process, {', '.join(ENGINES)}"),
+        (["--engine", "dask"], "--scheduler tcp://HOST:8786"),
+        (["--engine", "slurm", "--cluster-options", "missing.toml"], "missing.toml"),
+    ],
+)
+def test_what_is_wrong_with_an_engine_is_said_first(arguments: list[str], message: str) -> None:
+    assert message in refused(oneshot("run", "--data", "anywhere", *arguments))
+
+
+def test_workers_elsewhere_need_a_precision_and_a_scheduler(place: Place) -> None:
+    elsewhere = place.arguments(place.folder / "elsewhere", "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
+    assert "no scheduler answers at tcp://127.0.0.1:9" in refused(oneshot(*elsewhere))
+    elsewhere[elsewhere.index("--device") + 1] = "auto"
+    assert "--set precision=bfloat16" in refused(oneshot(*elsewhere))
