@@ -41,9 +41,8 @@ class VolumeNetwork(Backbone):
         super().__init__()
         self.network: Any = r2plus1d_18(**arguments) if name == "r2plus1d_18" else ResNet3d(name, **arguments)
         self.format = torch.channels_last_3d if channels_last else torch.contiguous_format
-        for module in self.network.modules():
-            if isinstance(module, nn.Conv3d):
-                module.to(memory_format=self.format)
+        for kernel in (each for each in self.network.parameters() if each.ndim == 5):
+            kernel.data = kernel.data.contiguous(memory_format=self.format)
 
     @property
     def released(self) -> nn.Module:

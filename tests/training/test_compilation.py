@@ -5,9 +5,11 @@ With the back end "eager", which traces the network as any other and then runs i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,7 +38,7 @@ def states(network: Pretraining) -> dict[str, torch.Tensor]:
 def test_the_switch_compiles_and_its_default_does_not(task: Task) -> None:
     traced: list[int] = []
 
-    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> object:
+    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., Any]:
         traced.append(len(inputs))
         return graph.forward
 

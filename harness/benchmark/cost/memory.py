@@ -35,7 +35,17 @@ def step_bytes(
     twin = on_meta(network)
     for parameter in twin.parameters():
         parameter.requires_grad_(True)
-    own = {value.untyped_storage()._cdata for value in (*twin.parameters(), *twin.buffers())}
+    given = clips.to("meta")
+    activations = kept_bytes(lambda: forward(twin, given), twin) / len(clips)
+    parameters = sum(parameter.numel() for parameter in twin.parameters())
+    return int(STATE * parameters + count * activations * (HALF if device.precision == "bfloat16" else 1.0))
+
+
+def kept_bytes(run: Callable[[], Any], *networks: nn.Module) -> int:
+    """Bytes that backward needs of what ``run`` computes on the meta device, beside the networks' own values."""
+    own = {
+        value.untyped_storage()._cdata for network in networks for value in (*network.parameters(), *network.buffers())
+    }
     kept: dict[int, Tensor] = {}
 
     def keep(value: Tensor) -> Tensor:
@@ -45,11 +55,8 @@ def step_bytes(
 
     fused = patch.object(F, "scaled_dot_product_attention", _attention)
     with fused, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
-        loss = forward(twin, clips.to("meta"))
-    activations = sum(value.untyped_storage().nbytes() for value in kept.values()) / len(clips)
-    del loss
-    parameters = sum(parameter.numel() for parameter in twin.parameters())
-    return int(STATE * parameters + count * activations * (HALF if device.precision == "bfloat16" else 1.0))
+        run()
+    return sum(value.untyped_storage().nbytes() for value in kept.values())
 
 
 class _FusedAttention(torch.autograd.Function):

@@ -46,7 +46,11 @@ class Network:
 
 def encoder_network(task: Task, key: EncoderKey) -> Network:
     """A shared encoder."""
-    settings, modality = key.settings, key.modality
+    return encoder_of(key.settings, key.modality, tuple(task.store.sensors), key.title)
+
+
+def encoder_of(settings: Settings, modality: str, sensors: tuple[str, ...], label: str) -> Network:
+    """The encoder of a modality."""
 
     def loss(encoder: Any, clips: Clips) -> Tensor:
         vector: Tensor = encoder(clips, ("vector",))["vector"]
@@ -54,8 +58,8 @@ def encoder_network(task: Task, key: EncoderKey) -> Network:
 
     return Network(
         key=f"encoder {_encoders(settings, (modality,))}",
-        label=key.title,
-        build=lambda: build_encoder(modality, settings, tuple(task.store.sensors), 0),
+        label=label,
+        build=lambda: build_encoder(modality, settings, sensors, 0),
         loss=loss,
         modalities=(modality,),
         settings=settings,
@@ -64,20 +68,23 @@ def encoder_network(task: Task, key: EncoderKey) -> Network:
 
 def pretraining_network(pretraining: Pretrained) -> Network:
     """A network that is pre-trained."""
+    key = f"pretraining {digest(pretraining.conditions)}"
+    return pretraining_of(
+        pretraining.settings, pretraining.modalities, pretraining.build, f"{pretraining.name} pre-training", key
+    )
+
+
+def pretraining_of(
+    settings: Settings, modalities: tuple[str, ...], build: Callable[[], nn.Module], label: str, key: str
+) -> Network:
+    """What ``build`` makes, a :class:`mmact_oneshot.harness.api.Pretraining`."""
 
     def loss(network: Any, clips: Clips) -> Tensor:
         device = next(iter(clips.present.values())).device
         terms = network(clips, torch.rand(len(clips), network.draws, device=device))
         return torch.stack([term.float() for term in terms.values()]).sum()
 
-    return Network(
-        key=f"pretraining {digest(pretraining.conditions)}",
-        label=f"{pretraining.name} pre-training",
-        build=pretraining.build,
-        loss=loss,
-        modalities=pretraining.modalities,
-        settings=pretraining.settings,
-    )
+    return Network(key, label, build, loss, modalities, settings)
 
 
 def row_network(task: Task, job: TrainingJob, *, own: bool = False) -> Network:
