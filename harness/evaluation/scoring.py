@@ -14,7 +14,7 @@ from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
 
 EPISODES_AT_ONCE = 512
-GATHERED_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}  # bytes of features: what caches bear, what memory bears
+GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = 16 << 20, 1 << 30  # bytes of features: what caches bear, what memory bears
 NOT_SCORED = -1
 
 
@@ -40,6 +40,8 @@ def answer_suite(
     most: int | None = None,
 ) -> Answers:
     """Predicted position of every query; none in episodes that touch an absent clip.
+
+    Waits for the device three times, at the end, however many episodes there are.
 
     Args:
         embedded: features of all clips that are there.
@@ -72,7 +74,7 @@ def answer_suite(
             guesses.append(scores.argmax(dim=2).to(torch.int8))
             certain.append(scores.float().softmax(dim=2).amax(dim=2))
             finite &= scores.isfinite().all()
-    if not bool(finite):
+    if not bool(finite.cpu()):
         raise DivergedError(f"{type(method).__name__} gives scores that are not finite on suite {suite.spec.name!r}.")
     predicted = np.full(query.shape, NOT_SCORED, np.int8)
     confidence = np.full(query.shape, np.nan, np.float32)
@@ -83,6 +85,7 @@ def answer_suite(
 
 def _pieces(embedded: FeatureTable, episodes: int, clips: int, device: Device) -> int:
     """Number of pieces in which to score episodes of so many clips each."""
-    fitting = GATHERED_AT_ONCE[device.torch.type] // (clips * embedded.bytes_per_clip)
+    most = GATHERED_ON_ACCELERATOR if device.accelerator else GATHERED_AT_ONCE
+    fitting = most // (clips * embedded.bytes_per_clip)
     at_once = min(EPISODES_AT_ONCE, max(1, fitting))
     return -(-episodes // at_once)

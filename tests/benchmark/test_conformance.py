@@ -50,6 +50,7 @@ ONE_RULE = (
     broken.MixesDevices,
     broken.ReadsBack,
     broken.ReadsBackInScore,
+    broken.CopiesBack,
     broken.NotANumberWhereAbsent,
     broken.ForgottenParameter,
 )

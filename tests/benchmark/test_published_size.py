@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmact_oneshot.harness.api import Encoder, Features, FewShotMethod, Pretraining, Setup, Targets
+from mmact_oneshot.harness.api import Clips, Encoder, Features, FewShotMethod, Pretraining, Setup, Targets
 from mmact_oneshot.harness.benchmark.cost.memory import step_bytes
 from mmact_oneshot.harness.config.presets import load_settings, row_settings
 from mmact_oneshot.harness.config.settings import Settings
@@ -127,8 +127,9 @@ def test_every_published_pretraining_fits_together_at_its_size(row: Row) -> None
     assert sum(value.numel() for value in network.parameters()) > 90e6, "ViT-B and its decoders"
     clips = clips_like(settings, network.modalities, SENSORS, 2)
 
-    def loss(network: Pretraining, clips: object) -> Tensor:
-        return torch.stack(list(network(clips, torch.empty(2, network.draws, device="meta")).values())).sum()
+    def loss(network: Pretraining, clips: Clips) -> Tensor:
+        draws = torch.empty(len(clips), network.draws, device="meta")
+        return torch.stack(list(network(clips, draws).values())).sum()
 
     total = loss(network, clips.to("meta"))
     assert total.shape == ()

@@ -309,6 +309,23 @@ class ReadsBackInScore(Honest):
         return scores if len(scores[scores > 1e9]) == 0 else scores * 1
 
 
+class CopiesBack(Honest):
+    """Has numpy do what the device could."""
+
+    def loss(self, support: Features, query: Features, targets: Targets) -> LossTerms:
+        scale = np.square(query["vector"].detach().cpu().numpy()).mean()
+        return {name: term * float(scale) for name, term in super().loss(support, query, targets).items()}
+
+
+class MixesTypes(Honest):
+    """Leaves autocast, and gives weights in float32 what autocast has made bfloat16."""
+
+    def embed(self, encoded: Features) -> Features:
+        vectors = super().embed(encoded)["vector"]
+        with torch.autocast(vectors.device.type, enabled=False):
+            return {"vector": vectors @ self.linear.weight @ self.linear.weight.T}
+
+
 BROKEN = {
     ReadsAnyway: "modalities",
     Remembers: "memory",
@@ -323,6 +340,7 @@ BROKEN = {
     MixesDevices: "device",
     ReadsBack: "device",
     ReadsBackInScore: "device",
+    CopiesBack: "device",
     OtherQueries: "inductive",
     OtherEpisodes: "batching",
     BatchStatistics: "clip-independence",

@@ -1,4 +1,4 @@
-"""Features, loss and scores on the stand-in accelerator: no tensor is left on the CPU, no value is read back.
+"""Features, loss and scores on the stand-in accelerator: no tensor is left on the CPU, nothing is read back.
 
 In a forked process: whatever a method keeps between calls would hold tensors without content. Without the backward
 pass, which no fork can do once its parent has done one; it does what the forward pass has recorded.
@@ -22,14 +22,14 @@ from mmact_oneshot.harness.runtime.stand_in import READS_BACK, like, move, shape
 
 def device(bench: Bench) -> str:
     """A step and the scores of episodes, with everything on one device."""
-    return _apart(lambda: _on_stand_in(bench))
+    return apart(lambda: _on_stand_in(bench))
 
 
 def _on_stand_in(bench: Bench) -> str:
     method = bench.build().train()
     clips, targets = bench.clips(EPISODES * (WAY + QUERIES)), bench.targets()
     try:
-        with shapes_alone():
+        with shapes_alone() as border:
             move(method)
             there = Clips(
                 None if clips.video is None else like(clips.video),
@@ -48,10 +48,12 @@ def _on_stand_in(bench: Bench) -> str:
         if "device" not in str(error).lower():
             raise
         return f"mixes devices: {error}"
+    if border.copied:
+        return f"copies a tensor of shape {border.copied[0]} to main memory, for which the device must be waited for"
     return "" if scores.device.type == stand_in().type else "the scores are on the CPU"
 
 
-def _apart(work: Callable[[], str]) -> str:
+def apart(work: Callable[[], str]) -> str:
     """Do something in a process of its own, where there can be one."""
     if "fork" not in multiprocessing.get_all_start_methods():
         return work()

@@ -71,9 +71,9 @@ def estimate_cost(workspace: Workspace, steps: Sequence[Step]) -> Cost:
 
 def memory_demands(workspace: Workspace, steps: Sequence[Step]) -> list[Demand]:
     """Of every kind of training that is still to be done, the largest first."""
-    found: dict[tuple[str, int], Demand] = {}
+    found: dict[tuple[str, int, int], Demand] = {}
     for work in work_of(workspace, steps):
-        key = (work.network.key, work.at_once)
+        key = (work.network.key, work.at_once, work.of_step)
         if work.trained and key not in found:
             remedy = f"Set {work.setting} below {work.at_once} clips"
             remedy += "." if work.setting == "pretraining.batch" else ": the gradients stay the same."
@@ -98,6 +98,6 @@ def _bytes(workspace: Workspace, work: Work) -> int:
     network = work.network
     try:
         clips = network.clips(workspace.sensors, 2)
-        return step_bytes(network.build(), network.loss, clips, work.at_once, workspace.device)
+        return step_bytes(network.build(), network.loss, clips, work.at_once, workspace.device, work.of_step)
     except Exception:
         return 0

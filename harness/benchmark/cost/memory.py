@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,33 +13,43 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_oneshot.harness.api import Clips
+from mmact_oneshot.harness.benchmark.cost.meta_autocast import meta_autocast
 from mmact_oneshot.harness.encoders.backbone import on_meta
 from mmact_oneshot.harness.runtime.device import Device
 
 STATE = 16  # bytes of a parameter in training: itself, its gradient and AdamW's two averages, float32
-HALF = 0.6  # of activations under bfloat16: norms and losses stay in float32
+FRAMES = 4 / 3  # bytes of a clip's video, as it is read and as it is viewed, to those of its view in float32
 SPARE = 0.9  # of what is free: the rest is for the allocator and for what is not counted
 
 
 def step_bytes(
-    network: nn.Module, forward: Callable[[Any, Clips], Tensor], clips: Clips, count: int, device: Device
+    network: nn.Module,
+    forward: Callable[[Any, Clips], Tensor],
+    clips: Clips,
+    count: int,
+    device: Device,
+    held: int | None = None,
 ) -> int:
-    """Bytes of parameters, their optimiser's state, and everything that backward needs, for ``count`` clips at a time.
+    """Bytes of parameters, their optimiser's state, the clips, and everything that backward needs of some of them.
 
     The forward pass runs on the meta device, where tensors have shapes and no values; what autograd keeps is added up.
-    Attention counts as its fused kernels do, although the meta device has none.
+    Attention counts as its fused kernels do, although the meta device has none; bfloat16 as CUDA's autocast casts.
 
     Args:
         forward: from the network and clips to a loss.
         clips: two clips, of which only the shapes matter.
+        count: clips that pass the network at a time.
+        held: clips of the step, all on the device; None for ``count``.
     """
-    twin = on_meta(network)
+    twin, given = on_meta(network), clips.to("meta")
     for parameter in twin.parameters():
         parameter.requires_grad_(True)
-    given = clips.to("meta")
-    activations = kept_bytes(lambda: forward(twin, given), twin) / len(clips)
+    with meta_autocast(device.precision):
+        one, two = (kept_bytes(partial(forward, twin, given[:size]), twin) for size in (1, 2))
+    video = 0 if given.video is None else FRAMES * given.video[0].nbytes
     parameters = sum(parameter.numel() for parameter in twin.parameters())
-    return int(STATE * parameters + count * activations * (HALF if device.precision == "bfloat16" else 1.0))
+    fixed, each = max(0, 2 * one - two), two - one  # weights that were cast are kept once, whatever the clips
+    return int(STATE * parameters + fixed + count * each + (count if held is None else held) * video)
 
 
 def kept_bytes(run: Callable[[], Any], *networks: nn.Module) -> int:

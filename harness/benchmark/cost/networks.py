@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmact_oneshot.harness.api import Clips, FewShotMethod
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
 from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.encoders.build import build_encoder, clips_like
@@ -93,22 +93,26 @@ def row_network(task: Task, job: TrainingJob, *, own: bool = False) -> Network:
     Heads cost little beside the encoders, so rows on the same encoders count as one network, but for methods with
     networks of their own.
     """
-
-    def loss(method: Any, clips: Clips) -> Tensor:
-        features = method.encode_own(clips) if own else method.encode(clips)
-        leaves = [leaf.float().sum() for leaf in features.values() if leaf.is_floating_point()]
-        return torch.stack(leaves).sum()
-
     special = has_own_networks(job)
     which = f"{job.label} {job.method_settings}" if special else "shared encoders"
     return Network(
         key=f"{'own' * own}row {which} {_encoders(job.settings, job.row.modalities)}",
         label=f"{job.label} on {job.row.modality_label}" if special else f"encoders of {job.row.modality_label}",
         build=lambda: build_untrained(task, job),
-        loss=loss,
+        loss=own_feature_sum if own else feature_sum,
         modalities=job.row.modalities,
         settings=job.settings,
     )
+
+
+def feature_sum(method: Any, clips: Clips) -> Tensor:
+    """Something to differentiate through all that clips pass in a row."""
+    return _sum(method.encode(clips))
+
+
+def own_feature_sum(method: Any, clips: Clips) -> Tensor:
+    """The same, through the networks that are the method's own."""
+    return _sum(method.encode_own(clips))
 
 
 def has_own_networks(job: TrainingJob) -> bool:
@@ -116,6 +120,10 @@ def has_own_networks(job: TrainingJob) -> bool:
     method = job.method
     plain = method.encode is FewShotMethod.encode and method.encode_own is FewShotMethod.encode_own
     return not (job.shared and plain)
+
+
+def _sum(features: Features) -> Tensor:
+    return torch.stack([leaf.float().sum() for leaf in features.values() if leaf.is_floating_point()]).sum()
 
 
 def _encoders(settings: Settings, modalities: tuple[str, ...]) -> str:

@@ -23,12 +23,13 @@ from mmact_oneshot.harness.training.workspace import Workspace
 
 @dataclass(frozen=True)
 class Work:
-    """Clips that pass a network forward and backward, and forward alone; and how many are held at once in training."""
+    """Clips that pass a network forward and backward, and forward alone; how many of a step at once, and in all."""
 
     network: Network
     trained: int = 0
     encoded: int = 0
     at_once: int = 0
+    of_step: int = 0
     setting: str = ""  # that lowers at_once
 
 
@@ -62,7 +63,7 @@ def trials(steps: Sequence[Step]) -> int:
 def _of_pretraining(task: Task, step: PretrainingStep) -> Work:
     budget = step.pretraining.budget
     passes = budget.passes(len(task.role_rows(step.pretraining.classes)))
-    return Work(pretraining_network(step.pretraining), passes, 0, budget.batch, "pretraining.batch")
+    return Work(pretraining_network(step.pretraining), passes, 0, budget.batch, budget.batch, "pretraining.batch")
 
 
 def _of_warm_start(task: Task, step: WarmStartStep) -> Work:
@@ -75,6 +76,7 @@ def _of_warm_start(task: Task, step: WarmStartStep) -> Work:
         budget.clips(settings.way, settings.shot),
         validated,
         min(budget.micro_batch or each, each),
+        each,
         "warm_start.micro_batch",
     )
 
@@ -90,6 +92,7 @@ def _of_training(task: Task, job: TrainingJob, times: int) -> Iterator[Work]:
         times * job.budget.clips(way, shot),
         times * _validated(task, job.budget, job.protocol),
         min(job.budget.micro_batch or each, each),
+        each,
         "end_to_end.micro_batch",
     )
 
