@@ -11,6 +11,7 @@ from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.evaluation.evaluate import TrainedMethod, evaluate_suite
 from mmact_oneshot.harness.evaluation.features import embed_clips
 from mmact_oneshot.harness.records import SearchRecord, SkippedRecord, TrainingRecord
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.device import peak_memory
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.provenance import provenance
@@ -50,8 +51,11 @@ class RowRunner:
             NotApplicable: the method cannot do what the row asks.
             DivergedError: a loss or a score is not finite.
         """
-        workspace = self.workspace
         method = self._trained(job)
+        ranks.from_first(lambda: self._score(job, method, suites))
+
+    def _score(self, job: TrainingJob, method: FewShotMethod, suites: tuple[str, ...]) -> None:
+        workspace = self.workspace
         method.to(workspace.device.torch).eval()
         encoded = self.training.encoded(job, method, "novel")
         trained = TrainedMethod(
@@ -88,13 +92,17 @@ class RowRunner:
         if recorded and (not job.trained or weights.is_file()):
             if job.trained:
                 load_weights(weights, TrainedPart(method, job))
-            search.release(job)  # a run may have been cut off just before
+            ranks.from_first(lambda: search.release(job))  # a run may have been cut off just before
             return method
         outcome = self._train(job, method, search, weights)
-        if job.trained:
-            save_weights(weights, TrainedPart(method, job).state_dict(), {"training": job.id})
-        workspace.records.write(_record(workspace, job, method, encoders, outcome))
-        search.release(job)
+
+        def keep() -> None:
+            if job.trained:
+                save_weights(weights, TrainedPart(method, job).state_dict(), {"training": job.id})
+            workspace.records.write(_record(workspace, job, method, encoders, outcome))
+            search.release(job)
+
+        ranks.from_first(keep)
         return method
 
     def _train(self, job: TrainingJob, method: FewShotMethod, search: RateSearch, weights: Path) -> _Outcome:

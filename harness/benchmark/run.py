@@ -11,6 +11,7 @@ from mmact_oneshot.harness.benchmark.steps import RowStep, Step
 from mmact_oneshot.harness.benchmark.study_record import record_studies
 from mmact_oneshot.harness.data.episodes.suites import novel_suites
 from mmact_oneshot.harness.evaluation.suite_record import record_suite
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.lease import lease
 from mmact_oneshot.harness.training.workspace import Workspace
@@ -36,7 +37,7 @@ def begin_run(workspace: Workspace, plan: Plan) -> None:
 
 
 def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
-    """Record the studies and the suites, then do the steps, one after another in this process.
+    """Record the studies and the suites, then do the steps, one after another in this process and its ranks.
 
     Args:
         steps: see :func:`mmact_oneshot.harness.benchmark.steps.pending_steps`.
@@ -44,7 +45,7 @@ def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
     Raises:
         HarnessError: see :func:`begin_run`; or, once all other steps are done, that some could not be.
     """
-    begin_run(workspace, plan)
+    ranks.from_first(lambda: begin_run(workspace, plan))
     runner, failures = StepRunner.of(workspace, plan), Failures(workspace)
     reasons: dict[str, str] = {}
     rows = [step.id for step in steps if isinstance(step, RowStep)]
@@ -58,6 +59,8 @@ def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
         except (OSError, MemoryError):  # the machine's, not the step's: the next one would meet it too
             raise
         except Exception as error:
+            if ranks.count() > 1:  # the other ranks may be in the middle of the step
+                raise
             failures.add(step, error)
         else:
             failures.forget(step)

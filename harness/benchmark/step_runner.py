@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from mmact_oneshot.harness.api import NotApplicable
@@ -17,6 +18,7 @@ from mmact_oneshot.harness.benchmark.steps import (
     is_done,
     unscored_suites,
 )
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError
 from mmact_oneshot.harness.runtime.lease import lease
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
@@ -49,9 +51,8 @@ class StepRunner:
             recorded in place of its figures. Empty where the step is done.
         """
         workspace = self.training.workspace
-        name = step.id.replace("/", "-")
-        with lease(workspace.folder / "locks" / f"{name}.lock", step.id, workspace.watcher):
-            if is_done(workspace, step):
+        with self._alone(step):
+            if ranks.from_first(lambda: is_done(workspace, step)):
                 return ""
             reason = next(filter(None, reasons), "")
             if not reason:
@@ -60,10 +61,30 @@ class StepRunner:
                 except (NotApplicable, DivergedError, ContractError) as error:
                     reason = str(error)
             if reason and isinstance(step, RowStep):
-                RowRunner(self.training).skip(step.job, reason)
+                job = step.job
+                ranks.from_first(lambda: RowRunner(self.training).skip(job, reason))
             return reason
 
+    @contextmanager
+    def _alone(self, step: Step) -> Iterator[None]:
+        """No other run does the step meanwhile; ranks of one training have one lease."""
+        workspace, name = self.training.workspace, step.id.replace("/", "-")
+        with ExitStack() as held:
+            file = workspace.folder / "locks" / f"{name}.lock"
+
+            def hold() -> None:
+                held.enter_context(lease(file, step.id, workspace.watcher))
+
+            ranks.from_first(hold)
+            yield
+
     def _do(self, step: Step) -> None:
+        if isinstance(step, SearchStep | RowStep) and step.job.training != "end_to_end":
+            ranks.from_first(lambda: self._do_here(step))  # frozen encoders: little is left to share
+        else:
+            self._do_here(step)
+
+    def _do_here(self, step: Step) -> None:
         workspace = self.training.workspace
         match step:
             case PretrainingStep():

@@ -40,6 +40,7 @@ from mmact_oneshot.harness.runtime.errors import HarnessError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 TRAINING = {"torch", "timm", "kornia", "einops", "safetensors", "tensorboard", "av"}  # the extra `train`
+CLUSTER = {"dask", "distributed", "dask_jobqueue"}  # the extra `cluster`
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -108,9 +109,11 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except HarnessError as error:
             _fail(str(error), BAD_INPUT)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in TRAINING:
+            missing = (error.name or "").partition(".")[0]
+            if missing not in {*TRAINING, *CLUSTER}:
                 raise
-            _fail(f"{error.name} is not installed. Install what trains: pip install 'mmact-oneshot[train]'", BAD_INPUT)
+            extra, what = ("train", "what trains") if missing in TRAINING else ("cluster", "the engines")
+            _fail(f"{missing} is not installed. Install {what}: pip install 'mmact-oneshot[{extra}]'", BAD_INPUT)
         except KeyboardInterrupt:
             _fail("interrupted. What is done is kept; the same command continues.", INTERRUPTED)
         except OSError as error:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmact_oneshot.harness.cli.options import STORES, Data, Layout, Override, Split, Stores, Workers
 from mmact_oneshot.harness.engines import IN_PROCESS
+from mmact_oneshot.harness.runtime.progress import Silent
+
+if TYPE_CHECKING:
+    from mmact_oneshot.harness.benchmark.request import Request
+    from mmact_oneshot.harness.engines.clusters import ClusterOptions
 
 
 def command(
@@ -89,20 +94,13 @@ def command(
         oneshot run --data data/embedded --method ./my_method.py --join runs/quick-embedded
 
         oneshot run --data ~/MMAct --preset standard --engine slurm --cluster-options slurm.toml --jobs 8
+
+        torchrun --nproc-per-node 8 -m mmact_oneshot run --data ~/MMAct --preset full
     """
-    from mmact_oneshot.harness.benchmark.conformance.gate import require_conformance
     from mmact_oneshot.harness.benchmark.joining import joined_preset
     from mmact_oneshot.harness.benchmark.narrowing import Narrowing
     from mmact_oneshot.harness.benchmark.request import Request
-    from mmact_oneshot.harness.benchmark.run import run_plan
-    from mmact_oneshot.harness.benchmark.set_aside import set_aside
-    from mmact_oneshot.harness.benchmark.steps import RowStep, pending_rows, pending_steps
-    from mmact_oneshot.harness.cli import plan_view
-    from mmact_oneshot.harness.cli.console import console, show_pages
-    from mmact_oneshot.harness.cli.validation_view import show_validation
-    from mmact_oneshot.harness.cli.watch import TerminalWatcher
-    from mmact_oneshot.harness.report import write_report
-    from mmact_oneshot.harness.report.writers.terminal import show
+    from mmact_oneshot.harness.runtime import ranks
     from mmact_oneshot.harness.runtime.errors import HarnessError
 
     if join is not None and out is not None:
@@ -111,7 +109,7 @@ def command(
     if engine != IN_PROCESS:
         from mmact_oneshot.harness.engines.clusters import ClusterOptions, read_options
 
-        cluster = ClusterOptions(engine, jobs, scheduler, read_options(cluster_options))
+        cluster = ClusterOptions(engine, jobs, scheduler, read_options(cluster_options), int(feature_cache * 1e9))
     chosen, own = (preset or "quick", ()) if join is None else joined_preset(join, preset)
     request = Request(
         data,
@@ -126,24 +124,60 @@ def command(
         workers,
         unchecked,
     )
-    workspace, plan = request.opened(TerminalWatcher(console), plan_only=dry_run)
+    with ranks.joined():
+        if cluster is not None and ranks.count() > 1:
+            raise HarnessError(
+                "torchrun and --engine both start processes.", remedy="Start `oneshot run --engine` without torchrun."
+            )
+        _run(request, cluster, dry_run=dry_run, force=force, validation_only=validation_only)
+
+
+def _run(
+    request: Request, cluster: ClusterOptions | None, *, dry_run: bool, force: bool, validation_only: bool
+) -> None:
+    """The run; where several processes share it, the first one speaks and writes."""
+    from mmact_oneshot.harness.benchmark.conformance.gate import require_conformance
+    from mmact_oneshot.harness.benchmark.run import run_plan
+    from mmact_oneshot.harness.benchmark.set_aside import set_aside
+    from mmact_oneshot.harness.benchmark.steps import RowStep, pending_rows, pending_steps
+    from mmact_oneshot.harness.cli import plan_view
+    from mmact_oneshot.harness.cli.console import console, show_pages
+    from mmact_oneshot.harness.cli.validation_view import show_validation
+    from mmact_oneshot.harness.cli.watch import TerminalWatcher
+    from mmact_oneshot.harness.report import write_report
+    from mmact_oneshot.harness.report.writers.terminal import show
+    from mmact_oneshot.harness.runtime import ranks
+
+    workspace, plan = ranks.first_before_others(
+        lambda: request.opened(TerminalWatcher(console), plan_only=dry_run), lambda: request.opened(Silent())
+    )
     if dry_run:
         plan_view.show_plan(workspace, plan, console)
         return
-    require_conformance(workspace, plan.jobs if force else (step.job for step in pending_rows(workspace, plan)))
-    if force:
-        plan_view.show_set_aside(workspace, *set_aside(workspace, plan), console)
+
+    def checked() -> None:
+        require_conformance(workspace, plan.jobs if force else (step.job for step in pending_rows(workspace, plan)))
+        if force:
+            plan_view.show_set_aside(workspace, *set_aside(workspace, plan), console)
+
+    ranks.from_first(checked)
     steps = pending_steps(workspace, plan)
     if validation_only:
         steps = [step for step in steps if not isinstance(step, RowStep)]
-    plan_view.show_completeness(workspace.task, console)
-    plan_view.show_expectation(workspace, steps, console)
+
+    def announced() -> None:
+        plan_view.show_completeness(workspace.task, console)
+        plan_view.show_expectation(workspace, steps, console)
+
+    ranks.from_first(announced)
     if cluster is None:
         run_plan(workspace, plan, steps)
     else:
         from mmact_oneshot.harness.engines.run import run_with_engine
 
-        run_with_engine(cluster, request, workspace, plan, steps, int(feature_cache * 1e9))
+        run_with_engine(cluster, request, workspace, plan, steps)
+    if not ranks.is_first():
+        return
     if validation_only:
         show_validation(workspace, plan, console)
         return

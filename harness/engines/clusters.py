@@ -39,12 +39,14 @@ class ClusterOptions:
         jobs: how many workers, at most; None for one a GPU, or one for every four cores and at least two.
         scheduler: address of the Dask scheduler, for engine "dask".
         options: keyword arguments of the batch system's cluster, for all others.
+        cache_bytes: size of the cache of frozen encoders' features in the run's folder; 0: none.
     """
 
     engine: str
     jobs: int | None = None
     scheduler: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    cache_bytes: int = 0
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -20,17 +20,9 @@ from mmact_oneshot.harness.training.workspace import Workspace
 
 
 def run_with_engine(
-    wanted: ClusterOptions,
-    request: Request,
-    workspace: Workspace,
-    plan: Plan,
-    steps: Sequence[Step],
-    cache_bytes: int = 0,
+    wanted: ClusterOptions, request: Request, workspace: Workspace, plan: Plan, steps: Sequence[Step]
 ) -> None:
     """Have the steps of a plan done by the workers of a cluster.
-
-    Args:
-        cache_bytes: size of the cache of frozen encoders' features in the run's folder; 0: none.
 
     Raises:
         HarnessError: see :func:`mmact_oneshot.harness.engines.clusters.open_client` and
@@ -50,7 +42,7 @@ def run_with_engine(
         replace(request, out=workspace.folder.resolve()),
         Path.cwd(),
         threads=max(1, (os.cpu_count() or 1) // wanted.count) if shared else 0,
-        cache_bytes=cache_bytes,
+        cache_bytes=wanted.cache_bytes,
     )
     with open_client(wanted) as client:
         workspace.watcher.note(f"workers: at most {wanted.count}, see {client.dashboard_link}")

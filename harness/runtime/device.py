@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.compute import ComputeSpec
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
@@ -77,8 +78,11 @@ def choose_device(name: str, precision: str, compute: ComputeSpec | None = None)
         raise HarnessError("no CUDA device here.", remedy="Use --device cpu, or see `oneshot doctor`.")
     kind = "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
     chosen = ("bfloat16" if kind == "cuda" else "float32") if precision == "auto" else precision
-    device = Device(torch.device(kind), chosen, compute or ComputeSpec())
-    if kind == "cuda":  # unless asked for, what is not in bfloat16 on purpose keeps all its digits
+    place = torch.device(kind, ranks.local_rank()) if kind == "cuda" else torch.device(kind)
+    device = Device(place, chosen, compute or ComputeSpec())
+    if kind == "cuda":
+        torch.cuda.set_device(place)
+        # unless asked for, what is not in bfloat16 on purpose keeps all its digits
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = device.tf32
     _choose_attention(device.compute.attention == "auto")
     return device

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmact_oneshot.harness.api import Features, Targets
 from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
+from mmact_oneshot.harness.runtime import ranks
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class EpisodeBatch:
 def episode_batch(
     sampler: EpisodeSampler, rows: np.ndarray, step: int, episodes: int, device: torch.device
 ) -> EpisodeBatch:
-    """Episodes ``step * episodes`` and following.
+    """Episodes ``step * episodes`` and following; this rank's part of them, where several processes share a step.
 
     Args:
         rows: store rows of the clips that the sampler indexes.
     """
-    draws = sampler.draw_range(step * episodes, episodes)
+    own = ranks.share(episodes, "episodes_per_step")
+    draws = sampler.draw_range(step * episodes + own.start, own.stop - own.start)
     label = torch.from_numpy(draws.label.astype(np.int64))
     support_class = torch.from_numpy(draws.classes.astype(np.int64))
     query_class: Tensor = support_class.gather(1, label)

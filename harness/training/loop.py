@@ -21,6 +21,7 @@ from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
 from mmact_oneshot.harness.data.task.transfer import batches_ahead
 from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError
 from mmact_oneshot.harness.runtime.seeding import seeded
@@ -100,24 +101,26 @@ class Stepper:
         networks = (method.encoders, *method.own_encoders())
         encoders = [parameter for network in networks for parameter in network.parameters()]
         parameters = [parameter for parameter in method.parameters() if parameter.requires_grad]
+        ranks.synchronise_batchnorm(method)
         return cls(method, budget, device, seed, *build_optimiser(parameters, budget, device, encoders))
 
     def take(self, step: int, batch: EpisodeBatch, clips: LoadedClips | Source) -> LossTerms:
-        """Forward, backward, clipping and update; the loss terms, on the device.
+        """Forward, backward, clipping and update; the loss terms, on the device. Ranks average their gradients.
 
         Args:
             clips: those of ``batch.rows``, or the features of all clips.
         """
         method, device, seed = self.method.train(), self.device, (self.seed, step)
         self.optimiser.zero_grad(set_to_none=True)
-        with seeded(self.seed, "dropout", step):
+        with seeded(self.seed, "dropout", step, *ranks.stream()):
             if isinstance(clips, LoadedClips):
                 terms = backward(method, clips.to(device.torch), batch, device, self.budget.micro_batch, seed)
             else:
                 assert isinstance(clips, FeatureTable)
                 terms = backward_through_head(method, clips.gather(batch.rows, device.torch), batch, device)
+        parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
+        ranks.average_gradients(parameters)
         if self.budget.clip:
-            parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, self.budget.clip)
         self.optimiser.step()
         self.schedule.step()
@@ -149,14 +152,14 @@ def train(
     steps = batches_ahead(_steps(episodes, budget, context, first), context.device)
     for step, batch, clips in wait.over(steps):
         terms = stepper.take(step, batch, episodes.source if clips is None else clips)
-        trained.clips += len(batch.rows)
+        trained.clips += len(batch.rows) * ranks.count()
         done, note = step + 1, ""
         if done in validated:
-            scalars = _losses(terms, done)
+            scalars = _losses(ranks.average(terms), done)
             trained.losses.append((done, scalars))
             better = True
             if validate is not None:
-                accuracy = validate()
+                accuracy = ranks.from_first(validate)
                 better = accuracy > max((value for _, value in trained.validations), default=-1.0)
                 trained.validations.append((done, accuracy))
                 scalars = scalars | {"validation accuracy": accuracy}
@@ -164,17 +167,19 @@ def train(
             if better:
                 trained.best_step = done
                 trained.best = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
-            context.log(done, scalars)
+            if ranks.is_first():
+                context.log(done, scalars)
             if done < budget.steps:
                 now = time.perf_counter()
                 trained.seconds, started = trained.seconds + now - started, now
                 trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
-                _save(context.state_file, done, method, optimiser, schedule, trained)
+                if ranks.is_first():
+                    _save(context.state_file, done, method, optimiser, schedule, trained)
         watcher.advance(done, note=note)
     trained.seconds += time.perf_counter() - started
     trained.waited += wait.seconds
     method.load_state_dict(trained.best)
-    context.state_file.unlink(missing_ok=True)
+    ranks.from_first(lambda: context.state_file.unlink(missing_ok=True))
     return trained
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmact_oneshot.harness.api import Pretraining
 from mmact_oneshot.harness.encoders.build import state_digest
 from mmact_oneshot.harness.records import PretrainingRecord
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.device import forget_peak_memory, peak_memory
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.provenance import provenance
@@ -50,6 +51,21 @@ def run_pretraining(workspace: Workspace, pretraining: Pretrained, seed: int) ->
     forget_peak_memory(workspace.device)
     probe = Probe(workspace, pretraining, own) if "validation" not in pretraining.classes else None
     progress = pretrain(network, budget, clips, context, probe)
+    ranks.from_first(lambda: _keep(workspace, pretraining, own, network, progress, clips))
+    context.state_file.unlink(missing_ok=True)
+
+
+def _keep(
+    workspace: Workspace,
+    pretraining: Pretrained,
+    seed: int,
+    network: Pretraining,
+    progress: PretrainingProgress,
+    clips: PretrainingClips,
+) -> None:
+    """Picture, weights and record of a finished pre-training."""
+    identity, budget = pretraining.id(seed), pretraining.budget
+    weights = workspace.weights("pretraining", identity)
     picture = f"{identity}.png" if budget.picture else None
     if picture:
         draw_reconstruction(
@@ -58,13 +74,12 @@ def run_pretraining(workspace: Workspace, pretraining: Pretrained, seed: int) ->
             clips.rows,
             workspace.records.path(PretrainingRecord, identity).with_name(picture),
             device=workspace.device,
-            seed=own,
-            title=f"{pretraining.name}, seed {own}",
+            seed=seed,
+            title=f"{pretraining.name}, seed {seed}",
             note=NOTE,
         )
     save_weights(weights, network.state_dict(), {"pretraining": identity})
-    workspace.records.write(_record(workspace, pretraining, own, network, progress, len(clips.rows), picture))
-    context.state_file.unlink(missing_ok=True)
+    workspace.records.write(_record(workspace, pretraining, seed, network, progress, len(clips.rows), picture))
 
 
 def pretrained_states(workspace: Workspace, initialisation: Initialisation, seed: int) -> States:

@@ -21,6 +21,7 @@ from mmact_oneshot.harness.api import LossTerms, Pretraining
 from mmact_oneshot.harness.config.budgets import PretrainingBudget
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
 from mmact_oneshot.harness.data.task.transfer import batches_ahead
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError
 from mmact_oneshot.harness.runtime.seeding import seeded
@@ -140,23 +141,25 @@ def _pretrain(
         progress.waited += time.perf_counter() - waiting
 
         rate = float(schedule.get_last_lr()[0])
-        with seeded(context.seed, "pretraining", step):
+        with seeded(context.seed, "pretraining", step, *ranks.stream()):
             terms = pretraining_step(network, loaded, draws, budget, device, optimiser)
         schedule.step()
 
         for name, term in terms.items():
             totals[name] += term.detach()
         progress.steps, progress.clips = step + 1, progress.clips + budget.batch
-        means = _means(totals, progress) if progress.steps in checkpoints else {}
+        means = _means(ranks.average(totals), progress) if progress.steps in checkpoints else {}
         progress.seconds = time.perf_counter() - started
         context.watcher.advance(progress.steps, note=progress.note(steps) if means else "")
         if means:
+            totals.clear()
+        if means and ranks.is_first():
             speed = {"clips per second": progress.rate, "waiting share": progress.waiting}
             context.log(progress.steps, means | {"learning rate": rate} | speed)
         if probe is not None and progress.steps in probed:
             _probe(probe, network, progress, context)
             started = time.perf_counter() - progress.seconds
-        if means:
+        if means and ranks.is_first():
             save_state(context.state_file, _state(identity, parts, progress))
     return progress
 
@@ -175,6 +178,7 @@ def pretraining_step(
         terms = {f"loss {name}": term.float() for name, term in network(batch, draws).items()}
     optimiser.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()
+    ranks.average_gradients(network.parameters())
     if budget.clip:
         torch.nn.utils.clip_grad_norm_(network.parameters(), budget.clip)
     optimiser.step()
@@ -183,8 +187,10 @@ def pretraining_step(
 
 def _probe(probe: ProbeFunction, network: Pretraining, progress: PretrainingProgress, context: TrainingContext) -> None:
     """Note what a probe finds at this step."""
-    accuracies = probe(network)
+    accuracies = ranks.from_first(lambda: probe(network))
     progress.probes.append((progress.steps, accuracies))
+    if not ranks.is_first():
+        return
     context.log(progress.steps, {f"probe {name}": share for name, share in accuracies.items()})
     shares = ", ".join(f"{name} {share:.1%}" for name, share in accuracies.items())
     context.watcher.advance(progress.steps, note=f"probe on validation classes: {shares}")
@@ -199,14 +205,15 @@ def _duration(seconds: float) -> str:
 def _batches(
     network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, seed: int, steps: range
 ) -> Iterator[tuple[LoadedClips, Tensor]]:
-    """Everything that a step needs but the network."""
+    """Everything that a step needs but the network; this rank's part, where several processes share a step."""
+    own = ranks.share(budget.batch, "pretraining.batch")
     for step in steps:
-        chosen = rows_of_step(clips.rows, budget.batch, seed, step)
-        yield clips.source.load(chosen, (seed, step)), mask_draws((budget.batch, network.draws), seed, step)
+        chosen = rows_of_step(clips.rows, budget.batch, seed, step)[own]
+        yield clips.source.load(chosen, (seed, step)), mask_draws((budget.batch, network.draws), seed, step)[own]
 
 
 def _means(totals: dict[str, Tensor], progress: PretrainingProgress) -> dict[str, float]:
-    """Note the mean of each term since the last checkpoint, and begin anew; waits for the device."""
+    """Note the mean of each term since the last checkpoint; waits for the device."""
     since = progress.losses[-1][0] if progress.losses else 0
     means = {name: float(total) / (progress.steps - since) for name, total in totals.items()}
     if not all(math.isfinite(mean) for mean in means.values()):
@@ -215,7 +222,6 @@ def _means(totals: dict[str, Tensor], progress: PretrainingProgress) -> dict[str
             remedy="Lower the learning rate of the pre-training, or clip its gradients.",
         )
     progress.losses.append((progress.steps, means))
-    totals.clear()
     return means
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.records import SearchRecord, Trial
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.errors import DivergedError
 from mmact_oneshot.harness.runtime.provenance import provenance
@@ -129,20 +130,25 @@ class RateSearch:
                 failure=None,
             )
         except DivergedError as error:
-            weights.with_suffix(".state").unlink(missing_ok=True)
+            ranks.from_first(lambda: weights.with_suffix(".state").unlink(missing_ok=True))
             trial = Trial(learning_rate=rate, accuracy=None, best_step=None, validations=[], failure=error.problem)
         volatile = {
             "seconds": [*record.volatile["seconds"], round(trained.seconds, 2)],
             "resumed": [*record.volatile["resumed"], trained.resumed],
         }
         record = record.model_copy(update={"trials": [*record.trials, trial], "volatile": volatile})
-        if record.best == trial:
+        ranks.from_first(lambda: self._keep(job, record, method, trained))
+        return record
+
+    def _keep(self, job: TrainingJob, record: SearchRecord, method: FewShotMethod, trained: Trained) -> None:
+        """Write the record, and the state of its last trial where that is the best."""
+        best = record.best == record.trials[-1]
+        if best:
             notes = {name: value for name, value in vars(trained).items() if name not in ("best", "validations")}
             save_weights(self._kept(record), TrainedPart(method, job).state_dict(), notes)
         self.workspace.records.write(record)
-        if record.best == trial:  # it is recorded: what was the best before it is of no more use
+        if best:  # it is recorded: what was the best before it is of no more use
             self._forget(record.id, but=self._kept(record))
-        return record
 
     def _kept(self, record: SearchRecord) -> Path:
         """Where the state of the best trial so far is."""

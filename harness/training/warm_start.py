@@ -16,6 +16,7 @@ from mmact_oneshot.harness.config.protocols import Protocol
 from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.encoders.build import build_encoder, state_digest
 from mmact_oneshot.harness.encoders.initial_states import start_from
+from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.provenance import provenance
 from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
@@ -124,7 +125,7 @@ def run_warm_start(workspace: Workspace, key: EncoderKey) -> None:
         "provenance": provenance(workspace.device.describe()),
         "volatile": {"seconds": round(trained.seconds, 2), "clips_per_second": round(trained.rate, 1)},
     }
-    save_weights(weights, encoder.cpu().state_dict(), notes)
+    ranks.from_first(lambda: save_weights(weights, encoder.cpu().state_dict(), notes))
 
 
 def warm_started_encoder(workspace: Workspace, key: EncoderKey) -> tuple[Encoder, dict[str, Any]]:

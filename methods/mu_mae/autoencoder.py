@@ -17,6 +17,7 @@ from mmact_oneshot.harness.encoders.multimodal import MultimodalEncoder, Positio
 from mmact_oneshot.harness.encoders.sizes import Size
 from mmact_oneshot.harness.encoders.space_time_vit import LayerNorm
 from mmact_oneshot.harness.encoders.tokens import Layout, Split, chosen
+from mmact_oneshot.harness.runtime.ranks import step_mean
 
 
 class Reconstruction(NamedTuple):
@@ -114,7 +115,6 @@ class MultimodalAutoencoder(nn.Module):
         """Weighted errors by modality, to be summed: means over the masked elements of the clips that have it."""
         terms: LossTerms = {}
         for name, error in reconstruction.errors().items():
-            present = clips.present[name]
-            mean = torch.where(present, error, 0.0).sum() / present.sum().clamp(min=1)
+            mean = step_mean(error, clips.present[name])
             terms[name] = mean * (1.0 if name == "video" else self.sensor_weight)
         return terms
