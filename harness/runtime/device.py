@@ -78,10 +78,12 @@ def choose_device(name: str, precision: str, compute: ComputeSpec | None = None)
         raise HarnessError("no CUDA device here.", remedy="Use --device cpu, or see `oneshot doctor`.")
     kind = "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
     chosen = ("bfloat16" if kind == "cuda" else "float32") if precision == "auto" else precision
-    place = torch.device(kind, ranks.local_rank()) if kind == "cuda" else torch.device(kind)
+    shared = kind == "cuda" and ranks.count() > 1  # each process has a GPU of its own
+    place = torch.device(kind, ranks.local_rank()) if shared else torch.device(kind)
     device = Device(place, chosen, compute or ComputeSpec())
-    if kind == "cuda":
+    if shared:
         torch.cuda.set_device(place)
+    if kind == "cuda":
         # unless asked for, what is not in bfloat16 on purpose keeps all its digits
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = device.tf32
     _choose_attention(device.compute.attention == "auto")
