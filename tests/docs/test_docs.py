@@ -11,13 +11,17 @@ import sys
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dask_jobqueue.slurm import SLURMJob
+from torch.distributed.run import get_args_parser
 from typer.testing import CliRunner
 
 import mmact_oneshot
@@ -31,8 +35,10 @@ from mmact_oneshot.harness.data.episodes import suites
 from mmact_oneshot.harness.data.episodes.suites import SUITES, committed_digests, shipped_clips
 from mmact_oneshot.harness.data.splits import load_split
 from mmact_oneshot.harness.data.synthetic import SyntheticSettings, synthesize
+from mmact_oneshot.harness.engines.clusters import read_options
 from mmact_oneshot.harness.plugins import registry
 from mmact_oneshot.harness.plugins.kinds import KINDS, METHOD
+from mmact_oneshot.harness.runtime.compute import ComputeSpec
 from tests.docs.pages import PAGES, ROOT, Block, anchors, blocks, names, table, tokens
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -153,6 +159,9 @@ def load_toml(block: Block) -> None:
     elif "project" in content:
         (group,) = content["project"]["entry-points"]
         assert group in {kind.group for kind in KINDS.values()}
+    elif "walltime" in content:
+        script = SLURMJob("tcp://127.0.0.1:8786", "worker", **read_options(Path(block.title))).job_script()
+        assert content["walltime"] in script
     else:
         load_settings(block.title)
 
@@ -220,6 +229,23 @@ def python(words: list[str]) -> None:
             runpy.run_module(words[1], run_name="__main__")
 
 
+def torchrun(words: list[str]) -> None:
+    given = get_args_parser().parse_args(words)
+    assert given.module
+    assert given.training_script == "mmact_oneshot"
+    oneshot(given.training_script_args)
+
+
+def dask(words: list[str]) -> None:
+    """The options are known; nothing is started."""
+    import_module(f"distributed.cli.dask_{words[0]}").main.make_context(words[0], words[1:])
+
+
+def container(words: list[str]) -> None:
+    assert words[0] in ("build", "run")
+    assert all((ROOT / word).is_file() for word in words if word.startswith("containers/"))
+
+
 def activate(words: list[str]) -> None:
     assert words == [".venv/bin/activate"]
 
@@ -236,6 +262,10 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "make": make,
     "pip": pip,
     "python": python,
+    "torchrun": torchrun,
+    "dask": dask,
+    "docker": container,
+    "apptainer": container,
     ".": activate,
     "mkdir": shell("mkdir"),
     "tar": shell("tar"),
@@ -290,6 +320,20 @@ def test_tables_of_methods_presets_studies_suites_and_kinds_are_complete() -> No
     assert episodes == {name: f"{spec.episodes:,}" for name, spec in SUITES.items()}
     groups = {row[0]: row[-1].strip("`") for row in table("add-an-encoder-or-metric.md", "kind")}
     assert groups == {name: KINDS[name].group for name in groups}
+
+
+def test_every_switch_of_computing_is_in_the_table_with_its_default() -> None:
+    defaults = {name: str(value).lower() for name, value in ComputeSpec().model_dump().items()}
+    assert {row[0].strip("`"): row[1].strip("`") for row in table("gpus.md", "switch")} == defaults
+
+
+@pytest.mark.slow
+def test_whatever_a_run_leaves_is_in_the_table(small_run: Path) -> None:
+    """With what only some runs leave, and what a killed one does."""
+    named = {name.strip("/") for name in names(table("reproduce.md", "file or folder"))}
+    assert {"features", "locks", "failures", "replaced", "*.state", "*.tmp", "*.lock"} <= named
+    left = [path.name for path in small_run.iterdir()]
+    assert [name for name in left if not any(fnmatch(name, pattern) for pattern in named)] == []
 
 
 def test_expected_counts_are_those_of_the_published_list() -> None:
