@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: table test fast bench lint types tree docs python clean
+.PHONY: table test fast bench gpu lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -20,6 +20,15 @@ fast: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pytest tests/benchmarks --benchmark-only
+
+# ten minutes on a machine with one GPU: into results/gpu. An interpreter whose torch finds it is used as it is; GPU has
+# further arguments, as in make gpu PYTHON=python3 GPU='--minutes 5'
+gpu:
+	if $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2> /dev/null; then \
+	  $(PYTHON) -m tests.gpu $(GPU); \
+	else \
+	  $(MAKE) $(VENV)/installed && $(VENV)/bin/python -m tests.gpu $(GPU); \
+	fi
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

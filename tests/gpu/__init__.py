@@ -1,0 +1,1 @@
+"""`make gpu`: what a machine with one GPU is asked, in ten minutes: ``python -m tests.gpu --help``."""
