@@ -24,10 +24,10 @@ from mmact_oneshot.harness.runtime.device import choose_device
 from tests.gpu.cases import Case, cases
 
 TOLERANCES = {
-    "float32": {"scores": 1e-4, "loss": 1e-4, "gradients": 1e-3},
+    "float32": {"scores": 1e-4, "loss": 1e-4, "gradients": 1e-2},
     "bfloat16": {"scores": 0.1, "loss": 0.02, "gradients": 0.5},
 }
-"""Between other kernels of a CPU: up to 2e-6, 5e-7 and 2e-5 in float32; its bfloat16: up to 0.03, 0.004 and 0.22."""
+"""A CPU with and without oneDNN in float32: up to 3e-5, 5e-7 and 1e-3; in bfloat16: up to 0.03, 0.004 and 0.22."""
 
 
 @dataclass(frozen=True)
