@@ -11,6 +11,7 @@ import torch
 
 from mmact_oneshot.harness.benchmark.plan import Plan
 from mmact_oneshot.harness.benchmark.request import Request
+from mmact_oneshot.harness.benchmark.run import begin_run
 from mmact_oneshot.harness.benchmark.steps import Step
 from mmact_oneshot.harness.engines.clusters import ClusterOptions, open_client
 from mmact_oneshot.harness.engines.graph import run_on_cluster
@@ -35,7 +36,8 @@ def run_with_engine(
             "may have GPUs that this one lacks.",
             remedy="--set precision=bfloat16 for workers with GPUs, --set precision=float32 or --device cpu without.",
         )
-    if not steps:
+    if not steps:  # workers would have nothing to do; the studies may be new all the same
+        begin_run(workspace, plan)
         return
     shared = not (elsewhere or torch.cuda.is_available() or "OMP_NUM_THREADS" in os.environ)
     order = Order(

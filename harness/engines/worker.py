@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def do_step(order: Order, step_id: str, reasons: tuple[str, ...]) -> str:
     if step_id not in steps:
         precision = runner.training.workspace.device.precision
         raise HarnessError(
-            f"a worker on {os.uname().nodename} has no step {step_id!r} in its plan; it computes in {precision}.",
+            f"a worker on {platform.node()} has no step {step_id!r} in its plan; it computes in {precision}.",
             remedy="Files and versions must be the same on all machines; name the precision: --set precision=bfloat16.",
         )
     return runner.do(steps[step_id], reasons)

@@ -29,7 +29,10 @@ _alone = False  # while the first rank works for all of them
 
 
 def count() -> int:
-    """Processes that share what is being done: all of them, but one alone inside :func:`from_first`."""
+    """Processes that share what is being done: all of them, but one alone inside :func:`from_first`.
+
+    To be asked by the thread that trains: one beside it cannot tell whose work it does.
+    """
     if _alone:
         return 1
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
@@ -174,10 +177,11 @@ class _BatchNormOverRanks(nn.BatchNorm1d):
             return super().forward(input)
         from torch.distributed.nn.functional import all_reduce
 
-        total = torch.tensor(float(len(input)), device=input.device)
+        values = input.float()  # statistics in float32, as BatchNorm has them under autocast
+        total = torch.tensor(float(len(values)), device=values.device)
         dist.all_reduce(total)
-        mean = all_reduce(input.sum(dim=0)) / total
-        variance = all_reduce((input - mean).square().sum(dim=0)) / total
+        mean = all_reduce(values.sum(dim=0)) / total
+        variance = all_reduce((values - mean).square().sum(dim=0)) / total
         with torch.no_grad():
             assert self.running_mean is not None
             assert self.running_var is not None
@@ -186,8 +190,8 @@ class _BatchNormOverRanks(nn.BatchNorm1d):
             momentum = self.momentum or 0.1
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(variance * total / (total - 1), momentum)
-        normalised: Tensor = (input - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias
-        return normalised
+        normalised: Tensor = (values - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias
+        return normalised.to(input.dtype)
 
 
 def _average(bucket: list[nn.Parameter]) -> None:

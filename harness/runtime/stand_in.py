@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -58,10 +58,10 @@ def stand_in() -> torch.device:
     return torch.device(NAME, 0)
 
 
-def _register_attention() -> torch.library.Library:
-    library = torch.library.Library("aten", "IMPL")
-    library.impl("scaled_dot_product_attention", _attention, "AutogradPrivateUse1")
-    return library
+def _register_attention() -> library.Library:
+    kernels = library.Library("aten", "IMPL")
+    kernels.impl("scaled_dot_product_attention", _attention, "AutogradPrivateUse1")
+    return kernels
 
 
 def _attention(

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_map
 
@@ -60,7 +60,7 @@ KEY = "AutocastPrivateUse1"
 Kernel = Callable[..., Any]
 
 
-def register_autocast(device: str) -> tuple[torch.library.Library, ...]:
+def register_autocast(device: str) -> tuple[library.Library, ...]:
     """Give a device in torch's place for devices of one's own (PrivateUse1) the casts of CUDA's autocast.
 
     Args:
@@ -69,8 +69,8 @@ def register_autocast(device: str) -> tuple[torch.library.Library, ...]:
     Returns:
         The registrations, which last as long as they are kept.
     """
-    unlisted, listed = torch.library.Library("_", "IMPL", KEY), torch.library.Library("aten", "IMPL", KEY)
-    unlisted.fallback(torch.library.fallthrough_kernel)
+    unlisted, listed = library.Library("_", "IMPL", KEY), library.Library("aten", "IMPL", KEY)
+    unlisted.fallback(library.fallthrough_kernel)
 
     def register(name: str, kernel: Kernel, target: str = "") -> None:
         listed.impl(name, partial(_below_autocast, partial(kernel, device, _overload(target or name))))

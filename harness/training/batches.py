@@ -10,7 +10,6 @@ from torch import Tensor
 
 from mmact_oneshot.harness.api import Features, Targets
 from mmact_oneshot.harness.data.episodes.sampling import EpisodeSampler
-from mmact_oneshot.harness.runtime import ranks
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,21 @@ class EpisodeBatch:
 
 
 def episode_batch(
-    sampler: EpisodeSampler, rows: np.ndarray, step: int, episodes: int, device: torch.device
+    sampler: EpisodeSampler,
+    rows: np.ndarray,
+    step: int,
+    episodes: int,
+    device: torch.device,
+    own: slice | None = None,
 ) -> EpisodeBatch:
-    """Episodes ``step * episodes`` and following; this rank's part of them, where several processes share a step.
+    """Episodes ``step * episodes`` and following.
 
     Args:
         rows: store rows of the clips that the sampler indexes.
+        own: those of the step's episodes that this process takes (``runtime.ranks.share``); None for all.
     """
-    own = ranks.share(episodes, "episodes_per_step")
-    draws = sampler.draw_range(step * episodes + own.start, own.stop - own.start)
+    part = own or slice(0, episodes)
+    draws = sampler.draw_range(step * episodes + part.start, part.stop - part.start)
     label = torch.from_numpy(draws.label.astype(np.int64))
     support_class = torch.from_numpy(draws.classes.astype(np.int64))
     query_class: Tensor = support_class.gather(1, label)

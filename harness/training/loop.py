@@ -149,7 +149,8 @@ def train(
     wait = _Stopwatch()
     started = time.perf_counter()
 
-    steps = batches_ahead(_steps(episodes, budget, context, first), context.device)
+    own = ranks.share(budget.episodes_per_step, "episodes_per_step")
+    steps = batches_ahead(_steps(episodes, budget, context, first, own), context.device)
     for step, batch, clips in wait.over(steps):
         terms = stepper.take(step, batch, episodes.source if clips is None else clips)
         trained.clips += len(batch.rows) * ranks.count()
@@ -201,12 +202,12 @@ def _losses(terms: dict[str, Tensor], step: int) -> dict[str, float]:
 
 
 def _steps(
-    episodes: TrainingEpisodes, budget: Budget, context: TrainingContext, first: int
+    episodes: TrainingEpisodes, budget: Budget, context: TrainingContext, first: int, own: slice
 ) -> Iterator[tuple[int, EpisodeBatch, LoadedClips | None]]:
-    """Everything a step needs but the model."""
-    source = episodes.source
+    """Everything a step needs but the model; for the thread that prepares batches, which knows of no other ranks."""
+    source, count, device = episodes.source, budget.episodes_per_step, context.device.torch
     for step in range(first, budget.steps):
-        batch = episode_batch(episodes.sampler, episodes.rows, step, budget.episodes_per_step, context.device.torch)
+        batch = episode_batch(episodes.sampler, episodes.rows, step, count, device, own)
         yield step, batch, source.load(batch.rows, (context.seed, step)) if isinstance(source, ClipSource) else None
 
 

@@ -132,7 +132,8 @@ def _pretrain(
     if probe is not None and probed and not progress.probes:
         _probe(probe, network, progress, context)  # what the untrained network says
     totals: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device.torch))
-    batches = batches_ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps)), device)
+    own = ranks.share(budget.batch, "pretraining.batch")
+    batches = batches_ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps), own), device)
     started = time.perf_counter() - progress.seconds
 
     for step in range(progress.steps, steps):
@@ -203,10 +204,10 @@ def _duration(seconds: float) -> str:
 
 
 def _batches(
-    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, seed: int, steps: range
+    network: Pretraining, budget: PretrainingBudget, clips: PretrainingClips, seed: int, steps: range, own: slice
 ) -> Iterator[tuple[LoadedClips, Tensor]]:
-    """Everything that a step needs but the network; this rank's part, where several processes share a step."""
-    own = ranks.share(budget.batch, "pretraining.batch")
+    """Everything that a step needs but the network; for the thread that prepares batches, which knows of no other
+    ranks: ``own`` is this one's part of a step."""
     for step in steps:
         chosen = rows_of_step(clips.rows, budget.batch, seed, step)[own]
         yield clips.source.load(chosen, (seed, step)), mask_draws((budget.batch, network.draws), seed, step)[own]

@@ -108,7 +108,8 @@ def _taken(task: Task, method: FewShotMethod, modalities: tuple[str, ...]) -> di
         if isinstance(each, nn.Dropout):  # each rank draws its own
             each.p = 0.0
     sampler, rows = task.training_sampler(0, BUDGET.queries, "base")
-    batch = episode_batch(sampler, rows, 0, BUDGET.episodes_per_step, CPU.torch)
+    count = BUDGET.episodes_per_step
+    batch = episode_batch(sampler, rows, 0, count, CPU.torch, ranks.share(count, "episodes_per_step"))
     loaded = ClipSource(task.store, task.settings.input, modalities).load(batch.rows, (0, 0))
     return Stepper.of(method, BUDGET, CPU, 0).take(0, batch, loaded)
 

@@ -83,8 +83,8 @@ def test_one_process_is_the_first_and_only_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_pretraining_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
-    module = "tests.helpers.rank_pretraining"
+def test_trainings_are_the_same_and_go_on_with_another_number_of_processes(tmp_path: Path) -> None:
+    module = "tests.helpers.rank_trainings"
     done(ALONE, module, tmp_path / "whole")
     done(ALONE, module, tmp_path / "more", 5)
     done(TWO, module, tmp_path / "more")
