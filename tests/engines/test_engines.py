@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +83,30 @@ def records_of(out: Path) -> dict[str, Any]:
     return found
 
 
-def a_worker_in_a_training(out: Path, process: subprocess.Popen[bytes]) -> int:
-    """The process that holds the lease of a training that has kept a state, once there is one."""
+def a_worker_in_a_training(out: Path, process: subprocess.Popen[bytes], kind: str = "*") -> int:
+    """The living process that holds the lease of a training that has kept a state, once there is one.
+
+    Args:
+        kind: folder of the training's weights.
+    """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and process.poll() is None:
-        for state in (*out.glob("pretraining/*.state"), *out.glob("encoders/*.state")):
+        for state in out.glob(f"{kind}/*.state"):
             for lock in out.glob(f"locks/*{state.stem}.lock"):
                 owner = SoftFileLease(lock, lease_duration=DURATION).owner
-                if owner is not None:
+                if owner is not None and Path(f"/proc/{owner.pid}").exists():
                     return owner.pid
         time.sleep(0.02)
     raise AssertionError(f"no training was met in its middle: {out.with_suffix('.log').read_text()}")
+
+
+def awaited(out: Path, process: subprocess.Popen[bytes], line: str) -> None:
+    """Wait until a run has printed something."""
+    until = time.monotonic() + PATIENCE
+    while line not in out.with_suffix(".log").read_text():
+        assert time.monotonic() < until
+        assert process.poll() is None, out.with_suffix(".log").read_text()
+        time.sleep(0.02)
 
 
 def finished(process: subprocess.Popen[bytes], out: Path) -> str:
@@ -105,29 +118,23 @@ def finished(process: subprocess.Popen[bytes], out: Path) -> str:
 
 
 def resumed(out: Path) -> int:
-    """How often trainings of a run went on from a kept state."""
+    """How often the pre-training of a run went on from a kept state, until it was done."""
     notes = [json.loads(path.read_text())["volatile"] for path in (out / "records" / "pretraining").glob("*.json")]
     return sum(note["resumed"] for note in notes)
 
 
-def test_a_local_cluster_whose_worker_is_killed(place: Place) -> None:
-    out = place.folder / "local"
-    process = place.start(out, "--engine", "local", "--jobs", "2")
-    os.kill(a_worker_in_a_training(out, process), signal.SIGKILL)
-    assert "a worker died; it is done again from its last state" in finished(process, out)
-    assert records_of(out) == records_of(place.undisturbed)
-    assert not list((out / "locks").iterdir())
-    assert list((out / "features").glob("*.safetensors"))
-
-
-def test_a_driver_that_is_killed_and_started_again(place: Place) -> None:
-    out = place.folder / "driver"
-    process = place.start(out, "--engine", "local", "--jobs", "2")
-    a_worker_in_a_training(out, process)
+def test_a_local_cluster_whose_worker_is_killed_and_then_its_driver(place: Place) -> None:
+    out, engine = place.folder / "local", ("--engine", "local", "--jobs", "2")
+    process = place.start(out, *engine)
+    os.kill(a_worker_in_a_training(out, process, "pretraining"), signal.SIGKILL)
+    awaited(out, process, "a worker died; it is done again from its last state")
     process.kill()
     process.wait()
-    finished(place.start(out, "--engine", "local", "--jobs", "2"), out)
+    finished(place.start(out, *engine), out)
     assert records_of(out) == records_of(place.undisturbed)
+    assert resumed(out) > 0
+    assert not list((out / "locks").iterdir())
+    assert list((out / "features").glob("*.safetensors"))
 
 
 def test_two_processes_in_one_folder(place: Place) -> None:
@@ -153,21 +160,15 @@ def cancel(process_id: int, environment: dict[str, str]) -> None:
     subprocess.run(["scancel", job], env=environment, check=True)
 
 
-@pytest.mark.parametrize("end", ["kill -9", "scancel"])
-def test_slurm_whose_job_ends_in_the_middle(place: Place, slurm: dict[str, str], end: str) -> None:
-    out = place.folder / f"slurm-{end.split()[0]}"
-    options = place.folder / "slurm.toml"
+def test_slurm_whose_worker_is_killed_and_then_its_job(place: Place, slurm: dict[str, str]) -> None:
+    out, options = place.folder / "slurm", place.folder / "slurm.toml"
     options.write_text(f'memory = "1500MB"\nwalltime = "00:20:00"\nlog_directory = "{place.folder}/slurm-logs"\n')
-    process = place.start(
-        out, "--engine", "slurm", "--jobs", "2", "--cluster-options", str(options), environment=slurm
-    )  # fmt: skip
-    worker = a_worker_in_a_training(out, process)
-    ends: dict[str, Callable[[], None]] = {
-        "kill -9": lambda: os.kill(worker, signal.SIGKILL),
-        "scancel": lambda: cancel(worker, slurm),
-    }
-    ends[end]()
-    assert "a worker died; it is done again from its last state" in finished(process, out)
+    engine = ("--engine", "slurm", "--jobs", "2", "--cluster-options", str(options))
+    process = place.start(out, *engine, environment=slurm)
+    os.kill(a_worker_in_a_training(out, process), signal.SIGKILL)
+    awaited(out, process, "a worker died")
+    cancel(a_worker_in_a_training(out, process), slurm)
+    assert finished(process, out).count("a worker died; it is done again from its last state") >= 2
     assert records_of(out) == records_of(place.undisturbed)
     left = subprocess.run(["squeue", "-h", "-t", "R,PD"], env=slurm, capture_output=True, text=True, check=True)
     assert left.stdout.strip() == ""
