@@ -1,8 +1,8 @@
 """One training step of every method and recipe, by one process or by several that share it; what came of it in a file.
 
-As ``python -m tests.helpers.rank_steps FILE``, alone or under ``torchrun``; with ``reversed``, on the same episodes in
-the opposite order, which tells how much rounding alone changes. A fifth of the clips lack their video, and a fifth of
-the performances a sensor.
+As ``python -m tests.helpers.rank_steps FILE [REVERSED]``, alone or under ``torchrun``. Into the second file goes what
+the same episodes in the opposite order leave: how much rounding alone changes. A fifth of the clips lack their
+video, and a fifth of the performances a sensor.
 """
 
 from __future__ import annotations
@@ -49,22 +49,27 @@ METHODS = (
 BUDGET = Budget(steps=6, validations=3, episodes_per_step=4, queries=2, warmup=0)
 
 
-def main(file: str, order: str = "") -> None:
+def main(file: str, of_reversed: str = "") -> None:
     torch.set_num_threads(1)
-    if order == "reversed":
-        EpisodeSampler.draw_range = _reversed  # type: ignore[method-assign, assignment]
-    found: dict[str, Tensor] = {}
     with ranks.joined():
-        for name, terms, module in _steps(_task()):
-            for term, value in ranks.average(terms).items():
-                found[f"{name}: {term}"] = value.detach().clone()
-            for part, parameter in module.named_parameters():
-                if parameter.grad is not None:
-                    found[f"{name}: gradient of {part}"] = parameter.grad.clone()
-            for part, buffer in module.named_buffers():
-                found[f"{name}: {part}"] = buffer.clone()
-        if ranks.is_first():
-            save_file({name: value.contiguous() for name, value in found.items()}, file)
+        _save(file)
+        if of_reversed:
+            EpisodeSampler.draw_range = _reversed  # type: ignore[method-assign, assignment]
+            _save(of_reversed)
+
+
+def _save(file: str) -> None:
+    found: dict[str, Tensor] = {}
+    for name, terms, module in _steps(_task()):
+        for term, value in ranks.average(terms).items():
+            found[f"{name}: {term}"] = value.detach().clone()
+        for part, parameter in module.named_parameters():
+            if parameter.grad is not None:
+                found[f"{name}: gradient of {part}"] = parameter.grad.clone()
+        for part, buffer in module.named_buffers():
+            found[f"{name}: {part}"] = buffer.clone()
+    if ranks.is_first():
+        save_file({name: value.contiguous() for name, value in found.items()}, file)
 
 
 def _steps(task: Task) -> Iterator[tuple[str, dict[str, Tensor], nn.Module]]:
