@@ -16,14 +16,13 @@ def roofline(*arguments: str) -> Result:
 
 
 @pytest.mark.slow
-def test_tables_and_json_say_the_same_and_the_device_at_hand_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_and_json_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmact_oneshot.harness.cli.console.console", Console(width=200, highlight=False))
     shown = roofline("--gpu", "H100", "--gpu", "A100", "--share", "0.5")
     assert shown.exit_code == 0, shown.output
     assert "preset quick in bfloat16: how many a second at the peak, and at 50% of it" in shown.output
     assert "measured on" not in shown.output
-    measured = ("--measure", "--device", "cpu", "--set", "precision=float32")
-    found = json.loads(roofline("--json", "--gpu", "A100", *measured).output)
+    found = json.loads(roofline("--json", "--gpu", "A100", "--set", "precision=float32").output)
     assert (found["preset"], found["precision"], found["tf32"]) == ("quick", "float32", False)
     for stage in found["stages"]:
         assert stage["stage"] in shown.output
@@ -31,10 +30,7 @@ def test_tables_and_json_say_the_same_and_the_device_at_hand_stands_beside_it(mo
         of_memory = stage["memory_bytes"] / 2.039e12
         of_compute = (stage["flops"] + stage["flops_float32"]) / 19.5e12
         assert bound["seconds"] == pytest.approx(max(of_compute, of_memory, stage["link_bytes"] / 32e9))
-    timed = {line["stage"] for line in found["stages"] if line.get("measured_per_second", 0) > 0}
-    assert "video encoder, forward and backward" in timed
-    assert "videomae pre-training, forward and backward" in timed
-    assert "augmentation" not in timed
+        assert "measured_per_second" not in stage
 
 
 def test_a_gpu_that_is_not_known_is_one_message() -> None:
