@@ -109,7 +109,9 @@ def command(
     if engine != IN_PROCESS:
         from mmact_oneshot.harness.engines.clusters import ClusterOptions, read_options
 
-        cluster = ClusterOptions(engine, jobs, scheduler, read_options(cluster_options), int(feature_cache * 1e9))
+        cluster = ClusterOptions(
+            engine, jobs, scheduler, read_options(cluster_options), cluster_options, int(feature_cache * 1e9)
+        )
     chosen, own = (preset or "quick", ()) if join is None else joined_preset(join, preset)
     request = Request(
         data,

@@ -39,6 +39,7 @@ class ClusterOptions:
         jobs: how many workers, at most; None for one a GPU, or one for every four cores and at least two.
         scheduler: address of the Dask scheduler, for engine "dask".
         options: keyword arguments of the batch system's cluster, for all others.
+        options_file: that they were read from.
         cache_bytes: size of the cache of frozen encoders' features in the run's folder; 0: none.
     """
 
@@ -46,6 +47,7 @@ class ClusterOptions:
     jobs: int | None = None
     scheduler: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    options_file: Path | None = None
     cache_bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -121,6 +123,6 @@ def _batch_system(wanted: ClusterOptions) -> Any:
     try:
         return getattr(dask_jobqueue, BATCH_SYSTEMS[wanted.engine])(**options)
     except (TypeError, ValueError) as error:
-        raise HarnessError(
-            f"the cluster cannot be made: {error}.", remedy="Mend the file of --cluster-options."
-        ) from error
+        problem = str(error).partition(". ")[0]  # dask-jobqueue goes on with all its arguments
+        remedy = f"The options are those of dask_jobqueue.{BATCH_SYSTEMS[wanted.engine]}."
+        raise HarnessError(f"no cluster can be made: {problem}.", where=wanted.options_file, remedy=remedy) from error

@@ -186,8 +186,14 @@ def test_what_is_wrong_with_an_engine_is_said_first(arguments: list[str], messag
     assert message in refused(oneshot("run", "--data", "anywhere", *arguments))
 
 
-def test_workers_elsewhere_need_a_precision_and_a_scheduler(place: Place) -> None:
+def test_workers_elsewhere_need_a_scheduler_options_that_are_known_and_a_precision(place: Place) -> None:
     elsewhere = place.arguments(place.folder / "elsewhere", "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
     assert "no scheduler answers at tcp://127.0.0.1:9" in refused(oneshot(*elsewhere))
+    options = place.folder / "wrong.toml"
+    options.write_text('memry = "1GB"\n')
+    slurm = place.arguments(place.folder / "elsewhere", "--engine", "slurm", "--cluster-options", str(options))
+    told = refused(oneshot(*slurm))
+    assert "wrong.toml: no cluster can be made" in told
+    assert "'memry'" in told
     elsewhere[elsewhere.index("--device") + 1] = "auto"
     assert "--set precision=bfloat16" in refused(oneshot(*elsewhere))
