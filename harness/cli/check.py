@@ -50,24 +50,24 @@ def command(
             _show(f"{plugin_label(name)} on {' and '.join(each)}", check_method(found, each, given)) for each in usable
         )
     if failed:
-        console.print(f"[red]{failed} checks failed.[/red]")
+        console.print(f"{failed} checks failed.", style="red")
         raise typer.Exit(1)
     console.print("All checks passed.")
 
 
 def _show(title: str, findings: list[Finding]) -> int:
     """A line a check; below it, of a broken one, what must hold and how it is mended. Gives how many are broken."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from mmact_oneshot.harness.cli.console import console
 
     table, broken = Table("check", "", "detail", title=title), 0
     for finding in findings:
         broken += not finding.passed
-        detail = escape(finding.detail)
+        detail = Text(finding.detail)
         if finding.rule:
-            detail += f"\n[bold]{escape(finding.rule)}[/] {escape(finding.remedy)}"
-        table.add_row(finding.name, "passed" if finding.passed else "[red]FAILED[/red]", detail)
+            detail.append("\n").append(finding.rule, "bold").append(f" {finding.remedy}")
+        table.add_row(finding.name, "passed" if finding.passed else Text("FAILED", "red"), detail)
     console.print(table)
     return broken

@@ -53,7 +53,7 @@ def command(
     adjusted = adjusted_p(found) if whole else [None] * len(found)
     if json:
         content = [comparison_json(each, len(found), p) for each, p in zip(found, adjusted, strict=True)]
-        typer.echo(dumps({"comparisons": content, "left_out": left_out}, indent=1, allow_nan=False, ensure_ascii=False))
+        typer.echo(dumps({"comparisons": content, "left_out": left_out}, indent=1, allow_nan=False))
         return
     show_blocks(folder_blocks(found, adjusted_p(found)) if whole else comparison_blocks(found), console)
     for text in left_out:

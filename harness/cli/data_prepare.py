@@ -46,7 +46,5 @@ def command(
     console.print(f"{done.folder}: {done.manifest['clips']:,} clips, {size / 1e6:,.0f} MB", soft_wrap=True)
     problems = done.manifest["problems"]
     if problems:
-        console.print(
-            f"{len(problems):,} problems, the first: {problems[0]['path']}: {problems[0]['detail']}", markup=False
-        )
+        console.print(f"{len(problems):,} problems, the first: {problems[0]['path']}: {problems[0]['detail']}")
         console.print("All of them, with remedies: oneshot data verify")

@@ -79,7 +79,6 @@ def _expected(table: ClipTable, name: str | None) -> tuple[pd.DataFrame | None, 
 
 def _show(report: VerifyReport) -> None:
     import pandas as pd
-    from rich.markup import escape
     from rich.table import Table
 
     from mmact_oneshot.harness.cli.console import console
@@ -96,7 +95,7 @@ def _show(report: VerifyReport) -> None:
         kinds.add_column(column, overflow="fold")
     for kind in report.kinds.itertuples():
         name = f"{kind.kind} (unusable)" if kind.unusable else str(kind.kind)
-        kinds.add_row(name, f"{kind.count:,}", *map(escape, (str(kind.example), str(kind.rule), str(kind.remedy))))
+        kinds.add_row(name, f"{kind.count:,}", *map(str, (kind.example, kind.rule, kind.remedy)))
     console.print(kinds)
     if not report.deep:
         console.print("The names alone were read: leave out --quick to open every recording.")

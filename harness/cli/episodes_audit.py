@@ -39,4 +39,4 @@ def command(
     )
     console.print("Below chance: the rule keeps the true class from agreeing in X, so recognising X misleads.")
     for reason in impossible:
-        console.print(f"not possible: {reason}", markup=False)
+        console.print(f"not possible: {reason}")

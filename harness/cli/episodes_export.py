@@ -41,4 +41,4 @@ def command(
     built = rebuilt_suite(records, suite, split, None if data is None else index(data).frame)
     path = out or Path(f"{suite}.csv")
     write_csv(episode_table(built), path)
-    console.print(f"{path}: {built.spec.episodes:,} episodes, digest {built.digest[:16]}", soft_wrap=True, markup=False)
+    console.print(f"{path}: {built.spec.episodes:,} episodes, digest {built.digest[:16]}", soft_wrap=True)

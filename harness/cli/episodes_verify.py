@@ -11,6 +11,7 @@ def command() -> None:
     Example: oneshot episodes verify
     """
     from rich.table import Table
+    from rich.text import Text
 
     from mmact_oneshot.harness.cli.console import console
     from mmact_oneshot.harness.cli.episodes_build import suites_of
@@ -24,8 +25,8 @@ def command() -> None:
             same = name in built and built[name].digest == expected
             wrong += not same
             count = f"{built[name].spec.episodes:,}" if name in built else "-"
-            table.add_row(split, name, count, expected[:16], "as committed" if same else "[red]DIFFERENT[/red]")
+            table.add_row(split, name, count, expected[:16], "as committed" if same else Text("DIFFERENT", "red"))
     console.print(table)
     if wrong:
-        console.print(f"[red]{wrong} suites differ: results would not be comparable with anybody else's.[/red]")
+        console.print(f"{wrong} suites differ: results would not be comparable with anybody else's.", style="red")
         raise typer.Exit(1)

@@ -40,22 +40,22 @@ def show_list(entries: Iterable[Entry], json: bool, hints: Sequence[str] = ()) -
             {"name": each.name, "about": each.about, **each.facts, **({"error": each.error} if each.error else {})}
             for each in entries
         ]
-        typer.echo(dumps(content, indent=1, ensure_ascii=False, default=str))
+        typer.echo(dumps(content, indent=1, default=str))
         return
-    from rich.markup import escape
     from rich.padding import Padding
+    from rich.text import Text
 
     from mmact_oneshot.harness.cli.console import console
 
     for each in entries:
-        said = f"[red]cannot be used[/]: {escape(each.error)}" if each.error else escape(each.about)
-        console.print(f"[bold]{escape(each.name)}[/]  {said}")
+        said = (("cannot be used", "red"), f": {each.error}") if each.error else (each.about,)
+        console.print(Text.assemble((each.name, "bold"), "  ", *said))
         for name, value in each.facts.items():
             if value not in ("", None, (), [], {}):
-                console.print(Padding(f"{name}: {escape(_text(value))}", (0, 0, 0, 4)))
+                console.print(Padding(f"{name}: {_text(value)}", (0, 0, 0, 4)))
         console.print()
     for hint in hints:
-        console.print(hint, markup=False)
+        console.print(hint)
 
 
 def plugin_entries(kind_name: str) -> list[Entry]:

@@ -135,6 +135,6 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    errors.print("[bold red]error:[/bold red] ", end="")
-    errors.print(message, markup=False, soft_wrap=True)
+    errors.print("error: ", style="bold red", end="")
+    errors.print(message, soft_wrap=True)
     raise typer.Exit(code)

@@ -39,6 +39,6 @@ def command(
 
     written = write_new(kind.value, name, folder, package)
     for path in written:
-        console.print(f"written: {path}", markup=False, soft_wrap=True)
+        console.print(f"written: {path}", soft_wrap=True)
     for line in next_steps(kind.value, name, written[0], package):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)

@@ -73,8 +73,9 @@ def show_completeness(task: Task, console: Console) -> None:
     usable, listed = facts["clips_usable"], facts["clips_listed"]
     missing = {name: count for name, count in facts["performances_without_sensor"].items() if count}
     console.print(
-        f"[yellow]Incomplete data: {usable:,} of {listed:,} clips usable; performances without a sensor: "
-        f"{missing or 'none'}. `oneshot data verify` lists everything.[/yellow]",
+        f"Incomplete data: {usable:,} of {listed:,} clips usable; performances without a sensor: "
+        f"{missing or 'none'}. `oneshot data verify` lists everything.",
+        style="yellow",
         soft_wrap=True,
     )
 
@@ -86,7 +87,7 @@ def show_set_aside(workspace: Workspace, target: Path, moved: Sequence[Path], co
     )
     accesses = len(workspace.records.test_accesses.read() or ())
     lines = [summary, *(f"  {name}" for name in moved), f"The log of test accesses is kept: {accesses:,} so far."]
-    console.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
+    console.print("\n".join(lines), soft_wrap=True)
 
 
 def expectation(workspace: Workspace, cost: Cost, demands: Sequence[Demand]) -> str:

@@ -99,6 +99,7 @@ def _show(
 ) -> None:
     """Two tables: the work, and the rates that it allows."""
     from rich.table import Table
+    from rich.text import Text
 
     from mmact_oneshot.harness.cli.console import console
 
@@ -115,7 +116,7 @@ def _show(
             group = stage.group
             for table in (work, rates):
                 table.add_section()
-                table.add_row(f"[bold]{group}[/bold]")
+                table.add_row(Text(group, "bold"))
         amounts = (stage.flops / GIGA, stage.flops_float32 / GIGA, stage.memory / MEGA, stage.link / MEGA)
         work.add_row(
             stage.label, stage.per, str(stage.clips), *(_amount(each) for each in (*amounts, stage.store / MEGA))

@@ -20,5 +20,5 @@ def latest_run() -> Path:
     if not found:
         raise HarnessError("no run here.", where=RUNS, remedy="`oneshot run` makes one; or name the folder of one.")
     if len(found) > 1:
-        errors.print(f"{found[-1].parent}: the latest of {len(found)} runs", style="dim", markup=False)
+        errors.print(f"{found[-1].parent}: the latest of {len(found)} runs", style="dim")
     return found[-1].parent

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def show_validation(workspace: Workspace, plan: Plan, console: Console) -> None:
     """The best validation accuracy at every learning rate that was tried, with the step at which it was reached."""
     from rich.table import Table
+    from rich.text import Text
 
     from mmact_oneshot.harness.records import SearchRecord
 
@@ -26,10 +27,10 @@ def show_validation(workspace: Workspace, plan: Plan, console: Console) -> None:
     rates = sorted({trial.learning_rate for record in found.values() for trial in record.trials})
     table = Table("row", "modalities", *(f"{rate:g}" for rate in rates), title="Validation accuracy, %, at each rate")
     for name, record in found.items():
-        job, cells = searches[name], dict.fromkeys(rates, "")
+        job, cells = searches[name], dict.fromkeys(rates, Text())
         for trial in record.trials:
             text = "diverged" if trial.accuracy is None else f"{100 * trial.accuracy:.1f} (step {trial.best_step})"
-            cells[trial.learning_rate] = f"[bold]{text}[/bold]" if trial == record.best else text
+            cells[trial.learning_rate] = Text(text, "bold" if trial == record.best else "")
         table.add_row(job.name, job.row.modality_label, *cells.values())
     console.print(table)
     missing = len({job.row_id for job in plan.jobs if job.trained}) - len(found)

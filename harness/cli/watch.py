@@ -21,9 +21,9 @@ class TerminalWatcher:
         self._title, self._note, self._started = title, "", time.perf_counter()
         if self.console.is_terminal:
             columns = (
-                TextColumn("  {task.description}"),
+                TextColumn("  {task.description}", markup=False),
                 BarColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 TimeRemainingColumn(),
             )
             self._progress = Progress(*columns, console=self.console, transient=True)
@@ -33,7 +33,7 @@ class TerminalWatcher:
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:
         self._note = note or self._note
         if note and not self.console.is_terminal:
-            self.console.print(f"  [dim]{self._title}: step {done}, {note}[/dim]", soft_wrap=True)
+            self.console.print(f"  {self._title}: step {done}, {note}", style="dim", soft_wrap=True)
         if self._progress is not None and self._bar is not None:
             self._progress.update(self._bar, completed=done, note=self._note)
             if total is not None:
@@ -45,7 +45,7 @@ class TerminalWatcher:
             self._progress = None
         seconds = time.perf_counter() - self._started
         note = f", {self._note}" if self._note else ""
-        self.console.print(f"  [dim]{self._title}{note} ({seconds:.1f} s)[/dim]", soft_wrap=True)
+        self.console.print(f"  {self._title}{note} ({seconds:.1f} s)", style="dim", soft_wrap=True)
 
     def note(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(text, soft_wrap=True)

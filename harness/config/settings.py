@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mmact_oneshot.harness.config.budgets import Budget, PretrainingBudget, WarmStart
 from mmact_oneshot.harness.config.specs import (
@@ -17,6 +17,8 @@ from mmact_oneshot.harness.config.specs import (
 )
 from mmact_oneshot.harness.config.studies import EncoderKind, Study, Training
 from mmact_oneshot.harness.runtime.compute import ComputeSpec
+from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.names import file_name
 
 CHANGEABLE = (
     "input",
@@ -66,6 +68,17 @@ class Settings(Frozen):
     frozen: Budget = Field(Budget(), description="of a head on frozen encoders")
     end_to_end: Budget = Field(Budget(), description="of a head together with its encoders")
     studies: dict[str, Study] = Field(default_factory=dict)
+
+    @field_validator("studies")
+    @classmethod
+    def _named(cls, studies: dict[str, Study]) -> dict[str, Study]:
+        """A study's record is a file of its name."""
+        for name in studies:
+            try:
+                file_name(name, "study")
+            except HarnessError as error:
+                raise ValueError(str(error).rstrip(".")) from error
+        return studies
 
     @model_validator(mode="after")
     def _fitting(self) -> Settings:

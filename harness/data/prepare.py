@@ -12,6 +12,8 @@ import json
 import os
 import shutil
 import signal
+import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -35,6 +37,7 @@ from mmact_oneshot.harness.data.store import (
     expected_bytes,
     identity,
     open_store,
+    sealed,
     store_folder,
 )
 from mmact_oneshot.harness.data.video.container import decoder
@@ -202,10 +205,7 @@ def _pack(image: np.ndarray, spec: StoreSpec) -> bytes:
 
 def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> None:
     """Merge the shards' indices and write the manifest, last."""
-    parts = []
-    for number in range(shards):
-        with np.load(_shard_file(folder, number)) as arrays:
-            parts.append({name: arrays[name] for name in arrays.files})
+    parts = [_read_shard(_shard_file(folder, number)) for number in range(shards)]
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "problems"}
     sizes = [len(part["frames/count"]) for part in parts]
     merged["frames/shard"] = np.repeat(np.arange(shards), sizes)
@@ -232,10 +232,24 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
         "problems": problems + [asdict(Problem(d.path, d.kind, d.detail)) for d in table.defects],
     }
     temporary = folder / f"manifest.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True), "utf-8")
+    temporary.write_text(json.dumps(sealed(manifest, folder), indent=1, sort_keys=True), "utf-8")
     temporary.replace(folder / MANIFEST)
     for left in (folder / SHARDS).glob("*.tmp"):  # by runs that were killed
         left.unlink(missing_ok=True)
+
+
+def _read_shard(path: Path) -> dict[str, np.ndarray]:
+    """The index of a shard; one that is damaged is removed, so that the same command writes it again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        path.unlink()
+        raise HarnessError(
+            "a part of the store that was done earlier is damaged, and was removed.",
+            where=path,
+            remedy="Start the same command again: it decodes this part anew.",
+        ) from error
 
 
 def _shards(table: ClipTable) -> list[list[int]]:

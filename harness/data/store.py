@@ -18,7 +18,7 @@ import pandas as pd
 
 from mmact_oneshot.harness.config.specs import StoreSpec
 from mmact_oneshot.harness.data.clips import IDENTITY, ClipTable
-from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.digests import digest, file_sha256
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SCHEMA = 2  # raised whenever the same recordings would give other content
@@ -82,20 +82,22 @@ class Store:
             start = int(self._frames["start"][row])
             clip = packed[start : start + count * height * width * 3].reshape(count, height, width, 3)
             return np.asarray(clip[picks])
-        from PIL import Image
-
         ends = self._frames["ends"][int(self._frames["first"][row]) :][:count].astype(np.int64)
         starts = np.concatenate([[int(self._frames["start"][row])], ends[:-1]])
-        images = {
-            pick: np.asarray(Image.open(io.BytesIO(packed[starts[pick] : ends[pick]].tobytes())).convert("RGB"))
-            for pick in set(picks.tolist())
-        }
+        images = {pick: _jpeg(packed[starts[pick] : ends[pick]].tobytes()) for pick in set(picks.tolist())}
         return np.stack([images[pick] for pick in picks.tolist()])
 
     def _map(self, shard: int) -> np.memmap[Any, Any]:
         if shard not in self._maps:
-            self._maps[shard] = np.memmap(self.folder / SHARDS / f"{shard:05d}.frames", dtype=np.uint8, mode="r")
+            path = require_intact(self.folder, self.manifest, f"{SHARDS}/{shard:05d}.frames")
+            self._maps[shard] = np.memmap(path, dtype=np.uint8, mode="r")
         return self._maps[shard]
+
+
+def _jpeg(content: bytes) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(content), formats=("JPEG",)).convert("RGB"))
 
 
 def planned_store(parent: Path, table: ClipTable, spec: StoreSpec) -> Store:
@@ -125,12 +127,58 @@ def identity(table: ClipTable, spec: StoreSpec) -> dict[str, Any]:
     }
 
 
+def sealed(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A manifest with the digest of every file of the store, and of itself: damage is told when a file is opened."""
+    names = (INDEX, *sorted(f"{SHARDS}/{path.name}" for path in (folder / SHARDS).iterdir() if _is_read(path)))
+    content = manifest | {"files": {name: file_sha256(folder / name) for name in names}}
+    return content | {"sha256": digest(content)}
+
+
+def require_intact(folder: Path, manifest: dict[str, Any], name: str) -> Path:
+    """The path of a file of a store, which is read once to be held against its digest; stores of older versions have
+    none.
+
+    Raises:
+        HarnessError: the file is not that which was written.
+    """
+    path, expected = folder / name, manifest.get("files", {}).get(name)
+    if expected is not None and file_sha256(path) != expected:
+        raise _damaged(path)
+    return path
+
+
+def _is_read(path: Path) -> bool:
+    return path.name.endswith((".frames", ".rows.npz"))
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(content, dict):
+        raise _damaged(path)
+    stated = content.pop("sha256", None)
+    if "files" in content and stated != digest(content):
+        raise _damaged(path)
+    return content
+
+
+def _damaged(path: Path) -> HarnessError:
+    return HarnessError(
+        "not the file that was written: it is damaged, or was changed.",
+        where=path,
+        remedy="Copy the store again, or delete its folder and run `oneshot data prepare` again.",
+    )
+
+
 def raw_rows(store: Store, row: int) -> dict[str, np.ndarray]:
     """The sensors' own samples of a clip's performance: name -> (n, 4) float64, seconds on the performance's clock
     and three axes in SI units; absent sensors are left out."""
     shard = int(store._frames["shard"][row])
     prefix = f"{store.clips['performance'].iat[row]}|"
-    with np.load(store.folder / SHARDS / f"{shard:05d}.rows.npz") as rows:
+    path = require_intact(store.folder, store.manifest, f"{SHARDS}/{shard:05d}.rows.npz")
+    with np.load(path, allow_pickle=False) as rows:
         return {key.removeprefix(prefix): rows[key] for key in rows.files if key.startswith(prefix)}
 
 
@@ -138,19 +186,19 @@ def open_store(folder: Path) -> Store:
     """Open a complete store.
 
     Raises:
-        HarnessError: not there, not complete, or written by another version.
+        HarnessError: not there, not complete, damaged, or written by another version.
     """
     manifest_path = folder / MANIFEST
     if not manifest_path.is_file():
         raise HarnessError("no complete store here.", where=folder, remedy="Run `oneshot data prepare` (again).")
-    manifest = json.loads(manifest_path.read_text("utf-8"))
+    manifest = _read_manifest(manifest_path)
     if manifest.get("schema") != SCHEMA:
         raise HarnessError(
             f"store of schema {manifest.get('schema')}, this version reads {SCHEMA}.",
             where=manifest_path,
             remedy="Delete the folder and prepare again.",
         )
-    with np.load(folder / INDEX) as arrays:
+    with np.load(require_intact(folder, manifest, INDEX), allow_pickle=False) as arrays:
         index = {name: arrays[name] for name in arrays.files}
     part = {
         kind: {k.removeprefix(kind): v for k, v in index.items() if k.startswith(kind)}

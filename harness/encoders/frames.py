@@ -14,6 +14,9 @@ from mmact_oneshot.harness.encoders.norm import residual_norms
 from mmact_oneshot.harness.encoders.torchvision_stub import declare_missing_operators
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
+FROM_ELSEWHERE = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
+"""Arguments of timm by which a network is downloaded, or read from a file."""
+
 
 def timm_network(name: str, arguments: dict[str, Any], channels_last: bool = True) -> Any:
     """A timm network without classifier, freshly initialised.
@@ -23,6 +26,7 @@ def timm_network(name: str, arguments: dict[str, Any], channels_last: bool = Tru
 
     Raises:
         HarnessError: timm has no such network.
+        ValueError: an argument that would load weights.
     """
     declare_missing_operators()
     import timm
@@ -31,6 +35,8 @@ def timm_network(name: str, arguments: dict[str, Any], channels_last: bool = Tru
         near = ", ".join(get_close_matches(name, timm.list_models(), n=3))
         remedy = f"Did you mean {near}? " if near else ""
         raise HarnessError(f"no video network {name!r}.", remedy=f"{remedy}See timm.list_models() for all names.")
+    for given in FROM_ELSEWHERE & arguments.keys():
+        raise ValueError(f"{given} would load weights that no record names: name a file in video_encoder.weights")
     network = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
     return network.to(memory_format=memory_format(channels_last))  # 1.3-1.9 x faster on CPU at 48 px
 

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mmact_oneshot.harness.records import Episodes, SuiteRecord
+from mmact_oneshot.harness.runtime.cells import cell_text
 from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 MISSING = -1  # as in the harness's own predictions: the whole episode is not scored
@@ -80,16 +82,17 @@ def read_predictions(path: Path, suite: SuiteRecord, episodes: Episodes, partial
 def _npz(path: Path, content: bytes, episodes: Episodes) -> np.ndarray:
     remedy = f"Save an integer array 'predicted' of shape {episodes.label.shape}: np.savez(file, predicted=...)."
     try:
+        _refuse_swollen(path, content, episodes)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (AttributeError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+            found = {name: arrays[name] for name in arrays.files if name in (POSITION, "label")}
+    except (AttributeError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise HarnessError(f"not an archive of plain arrays ({error}).", where=path, remedy=remedy) from error
     for name in (POSITION, "label"):
         array = found.get(name)
         if array is None:
             if name == POSITION:
                 raise HarnessError(
-                    f"no array 'predicted', but {', '.join(found) or 'none'}.", where=path, remedy=remedy
+                    f"no array 'predicted', but {', '.join(arrays.files) or 'none'}.", where=path, remedy=remedy
                 )
         elif array.shape != episodes.label.shape or array.dtype.kind not in "iu":
             raise HarnessError(f"'{name}' is {array.dtype} of shape {array.shape}.", where=path, remedy=remedy)
@@ -109,6 +112,20 @@ def _npz(path: Path, content: bytes, episodes: Episodes) -> np.ndarray:
             episode, query = other[0]
             raise _other_episodes(path, episode, query, found["label"][episode, query], episodes)
     return np.asarray(predicted, np.int8)
+
+
+def _refuse_swollen(path: Path, content: bytes, episodes: Episodes) -> None:
+    """Refuse arrays that are far larger, once they are unpacked, than answers to these episodes can be."""
+    most = 16 * episodes.label.size + 10_000  # the widest number, and its header
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            if member.filename in (f"{POSITION}.npy", "label.npy") and member.file_size > most:
+                raise HarnessError(
+                    f"'{member.filename}' has {member.file_size:,} bytes; answers to {episodes.label.size:,} queries "
+                    f"have at most {most:,}.",
+                    where=path,
+                    remedy="`oneshot episodes export` writes the episodes of this run.",
+                )
 
 
 def _csv(path: Path, content: bytes, suite: SuiteRecord, episodes: Episodes) -> np.ndarray:
@@ -189,6 +206,8 @@ class _Line:
     def position(self, place: int, classes: Sequence[str], drawn: np.ndarray) -> int:
         """The position of a class among those of the episode."""
         text = self.cells[place].strip()
+        exported = {cell_text(name): name for name in classes}  # as `oneshot episodes export` writes them
+        text = text if text in classes else exported.get(text, text)
         if text not in classes:
             raise self.wrong(f"{CLASS}: no class {text!r} in this suite.", nearest(text, classes))
         found = np.flatnonzero(drawn == classes.index(text))

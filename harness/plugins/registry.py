@@ -12,6 +12,7 @@ from mmact_oneshot.harness.plugins.kinds import Kind, resolve
 from mmact_oneshot.harness.plugins.python_file import PluginFile, load_file
 from mmact_oneshot.harness.plugins.source import installed_source
 from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
+from mmact_oneshot.harness.runtime.names import file_name
 
 BUILT_IN = "built-in"
 
@@ -87,8 +88,12 @@ def kind_of(name: str, kinds: Sequence[Kind]) -> Kind:
 
 
 def plugin_label(name: str) -> str:
-    """How a plugin is called in tables: a file by its stem."""
-    return Path(name).stem if is_file(name) else name
+    """How a plugin is called in tables and in the names of its files: a file by its stem.
+
+    Raises:
+        HarnessError: the name cannot be that of a file.
+    """
+    return file_name(Path(name).stem if is_file(name) else name, "plugin")
 
 
 def source(kind: Kind, name: str) -> str:

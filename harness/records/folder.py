@@ -18,6 +18,7 @@ from mmact_oneshot.harness.records.episodes import Episodes
 from mmact_oneshot.harness.records.reading import AGAIN, read_record
 from mmact_oneshot.harness.records.schema import AnyRecord, EvaluationRecord, Record, SuiteRecord
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.names import file_name
 
 WRITTEN_ANEW = "Delete the record of the suite and start `oneshot run` again: it writes it anew."
 
@@ -32,7 +33,9 @@ class RecordFolder:
         self.predictions = folder / "predictions"
 
     def path(self, record_type: type[BaseModel], identity: str) -> Path:
-        return self.folder / str(record_type.model_fields["kind"].default) / f"{identity}.json"
+        """Where a record of a kind lies; ids come from other records, plugins and presets, and leave no folder."""
+        kind = str(record_type.model_fields["kind"].default)
+        return self.folder / kind / f"{file_name(identity, f'{kind} record')}.json"
 
     def write(self, record: AnyRecord) -> Path:
         """Write a record atomically: it is there complete or not at all."""
@@ -124,7 +127,7 @@ def _read_arrays(path: Path, digest: str, what: str, remedy: str) -> dict[str, n
     if _digest(content) != digest:
         raise HarnessError(f"{what} do not match their record.", where=path, remedy=remedy)
     try:
-        with np.load(io.BytesIO(content)) as arrays:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (AttributeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise HarnessError(f"{what} are not an archive of arrays.", where=path, remedy=AGAIN) from error

@@ -28,7 +28,10 @@ def read_inertial_mat(path: Path, sensor: SensorSpec, columns: slice, scale: flo
 
     name = str(path)
     try:
-        matrix = np.asarray(loadmat(path, variable_names=[VARIABLE])[VARIABLE], dtype=np.float64)
+        found = np.asarray(loadmat(path, variable_names=[VARIABLE])[VARIABLE])
+        if found.dtype.kind not in "iuf":
+            raise ValueError(f"{VARIABLE} holds no numbers")
+        matrix = found.astype(np.float64)
     except Exception as error:  # scipy raises many kinds for a damaged file
         return nothing(sensor, defect("sensor-file-unreadable", name, f"{type(error).__name__}: {error}"))
     if matrix.size == 0:

@@ -45,6 +45,8 @@ class DepthMat:
         from scipy.io import loadmat
 
         depth = np.asarray(loadmat(self.path, variable_names=[VARIABLE])[VARIABLE])
+        if depth.dtype.kind not in "iuf":
+            raise ValueError(f"{VARIABLE} holds no numbers")
         _three(depth.shape)
         return np.moveaxis(depth, 2, 0)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # whatever the name says: Pillow would hand PostScript to Ghostscript
 
 
 class ImageFolder:
@@ -23,7 +24,7 @@ class ImageFolder:
     def info(self) -> VideoInfo:
         from PIL import Image
 
-        with Image.open(self.images[0]) as image:
+        with Image.open(self.images[0], formats=FORMATS) as image:
             return VideoInfo(len(self.images), image.height, image.width, None)
 
     def stored(self) -> int:
@@ -35,7 +36,7 @@ class ImageFolder:
         indices = choose(len(self.images))
         frames = np.empty((len(indices), height, width, 3), np.uint8)
         for frame, index in zip(frames, indices.tolist(), strict=True):
-            with Image.open(self.images[index]) as image:
+            with Image.open(self.images[index], formats=FORMATS) as image:
                 image.draft("RGB", (width, height))  # JPEG: decode at a smaller scale where that is enough
                 frame[:] = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
         return frames, len(self.images)

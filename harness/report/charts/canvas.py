@@ -6,20 +6,22 @@ import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
+from mmact_oneshot.harness.runtime.names import printable
+
 LETTER = 0.58  # mean width of a letter, in sizes of the font: of a wide one, since nobody knows the reader's
 SIZE = 11  # of plain text, as the palette's rules set it
 MARKS = ("circle", "square", "diamond", "triangle", "cross")
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML, even as an entity
+_FORBIDDEN = re.compile("[\ufffe\uffff]")  # in XML, even as an entity; beside what :func:`printable` replaces
 
 
 def plain(text: str) -> str:
-    """Text for SVG and HTML: no tags, and none of the characters that XML cannot hold."""
-    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    """Text for SVG and HTML: no tags, and none of the characters that XML cannot hold or that steer what shows it."""
+    return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", printable(text)))
 
 
 def attribute(text: str) -> str:
     """The same in quotes, as the value of an attribute."""
-    return quoteattr(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    return quoteattr(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", printable(text)))
 
 
 def cut(text: str, width: float, size: float = SIZE) -> str:

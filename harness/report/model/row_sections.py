@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from mmact_oneshot.harness.report.formats import (
@@ -190,15 +191,21 @@ def _tried(row: Row) -> str:
 
 
 def command(study: StudyResults, rows: Sequence[Row]) -> str:
-    """What repeats a row."""
+    """What repeats a row; a name that a shell would take for more than a word is quoted."""
     training = rows[0].measured.training
+    preset, name, method = map(shlex.quote, (training.preset, study.name, training.method))
     which = f" --modalities {rows[0].measured.modality}" if len(rows) == 1 else ""
-    overrides = "".join(f" --set '{text}'" for text in training.settings.get("overrides", ()))
+    overrides = "".join(f" --set {_quoted(text)}" for text in training.settings.get("overrides", ()))
     seeds = max(rows[0].measured.seeds, default=0) + 1
     return (
-        f"oneshot run --data DATA --preset {training.preset} --study {study.name} --method {training.method}{which} "
-        f"--seeds {seeds}{overrides}"
+        f"oneshot run --data DATA --preset {preset} --study {name} --method {method}{which} --seeds {seeds}{overrides}"
     )
+
+
+def _quoted(text: object) -> str:
+    """In quotes, needed or not."""
+    plain = str(text)
+    return shlex.quote(plain) if "'" in plain else f"'{plain}'"
 
 
 def _records(rows: Sequence[Row]) -> Links:

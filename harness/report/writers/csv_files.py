@@ -2,7 +2,8 @@
 
 Shares are 0..1 with six digits, more than any of them deserves: what comes after depends on the machine and its
 threads, and the same records give the same files. Nothing stands where there is no figure. A row is
-identified by ``study``, ``evaluation`` (the digest of what it was tested on) and ``row``.
+identified by ``study``, ``evaluation`` (the digest of what it was tested on) and ``row``. Texts that a spreadsheet
+would take for a formula have an apostrophe before them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mmact_oneshot.harness.report.model.captions import coverage, decided_by
 from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row
 from mmact_oneshot.harness.report.results.report import Report, StudyResults, StudySuite
 from mmact_oneshot.harness.report.statistics import Analysis
+from mmact_oneshot.harness.runtime.cells import cell_text
 
 Value = str | float | int | bool | None
 Line = dict[str, Value]
@@ -285,6 +287,8 @@ def _text(columns: Iterable[str], lines: Iterable[Line]) -> str:
 def _plain(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str):
+        return cell_text(value)
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return f"{round(value, SMALLEST) + 0.0:.{DIGITS}g}" if isinstance(value, float) else str(value)

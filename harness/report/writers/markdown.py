@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from mmact_oneshot.harness.report.model.blocks import Block, Cell, Document, Items, Links, Paragraph, Section, Table
+from mmact_oneshot.harness.runtime.names import printable
+
+_LINK = re.compile(r"\](?=[(\[:])")  # the end of what a link, a picture or the address of one begins with
 
 
 def markdown(document: Document, picture: str = "") -> str:
@@ -20,7 +24,7 @@ def markdown(document: Document, picture: str = "") -> str:
     for section in document.sections:
         if not section.folded and any(isinstance(block, Table | Items) for block in section.blocks):
             parts += [f"## {escape(section.title)}", *_blocks(section.blocks, 3)]
-    return "\n\n".join(parts) + "\n"
+    return printable("\n\n".join(parts) + "\n")
 
 
 def overview_markdown(sections: Sequence[Section]) -> str:
@@ -28,7 +32,7 @@ def overview_markdown(sections: Sequence[Section]) -> str:
     parts = ["# Results", "Made by `oneshot report` from the records in these folders, and from nothing else."]
     for section in sections:
         parts += [f"## {escape(section.title)}", *_blocks(section.blocks, 3)]
-    return "\n\n".join(parts) + "\n"
+    return printable("\n\n".join(parts) + "\n")
 
 
 def _blocks(blocks: Sequence[Block], level: int) -> list[str]:
@@ -84,11 +88,11 @@ def _cell(cell: Cell) -> str:
 
 
 def escape(text: str) -> str:
-    """Names come from files and plugins: nothing in them may end a cell, open a tag or start emphasis. (Underscores
-    inside a word do neither.)"""
+    """Names come from files and plugins: nothing in them may end a cell, open a tag, a link or a picture, or start
+    emphasis. (Underscores inside a word do none of it, nor do brackets that no address follows.)"""
     for sign in "\\|*<>`":
         text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())
+    return " ".join(_LINK.sub(r"\\]", text).split())
 
 
 def code(text: str) -> str:
@@ -97,7 +101,7 @@ def code(text: str) -> str:
     if len(pieces) % 2 == 0:
         return escape(text)
     return "".join(
-        f"`{piece}`" if odd % 2 else escape(piece) if piece.strip() == piece else _spaced(piece)
+        f"`{' '.join(piece.split())}`" if odd % 2 else escape(piece) if piece.strip() == piece else _spaced(piece)
         for odd, piece in enumerate(pieces)
     )
 

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from mmact_oneshot.harness.report.charts import palette
 from mmact_oneshot.harness.report.charts.figure import Figure, inline
 from mmact_oneshot.harness.report.model.blocks import Block, Column, Document, Link
+from mmact_oneshot.harness.runtime.names import printable
 
 ENLARGED = 1.2  # a figure that is wide scrolls on its own, so that its text can have the size of the page's
 IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -35,7 +36,7 @@ def html(document: Document, downloads: Mapping[str, str]) -> str:
         document=document,
         downloads=[Link(name, name, _data_uri(name, content)) for name, content in downloads.items()],
     )
-    return text
+    return printable(text)
 
 
 def kind(block: Block) -> str:
