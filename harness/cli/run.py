@@ -112,7 +112,7 @@ def command(
         cluster = ClusterOptions(
             engine, jobs, scheduler, read_options(cluster_options), cluster_options, int(feature_cache * 1e9)
         )
-    chosen, own = (preset or "quick", ()) if join is None else joined_preset(join, preset)
+    chosen, own = (preset or "quick", ()) if join is None else joined_preset(join, preset, override or ())
     request = Request(
         data,
         chosen,
