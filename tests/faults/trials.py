@@ -1,0 +1,76 @@
+"""What is tried, and what is wrong afterwards: nothing, where it was survived."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.place import Place
+from tests.faults.processes import Process
+from tests.helpers.run_folders import accesses
+
+Trial = tuple[str, list[str]]
+"""What was done, and each thing that is wrong after it."""
+
+
+@dataclass
+class Outcome:
+    """Of one kind of fault.
+
+    Attributes:
+        wrong: trial -> what is wrong after it; those that were survived are not in it.
+        impossible: why this machine cannot try it.
+    """
+
+    tried: int = 0
+    wrong: dict[str, list[str]] = field(default_factory=dict)
+    seconds: float = 0.0
+    impossible: str = ""
+
+    @property
+    def survived(self) -> int:
+        return self.tried - len(self.wrong)
+
+
+def outcome_of(trials: Callable[[Place, int], Iterator[Trial]], place: Place, count: int) -> Outcome:
+    """Do all trials of a kind. One that cannot go on, such as a process that hangs, is over and not survived."""
+    found, started = Outcome(), time.monotonic()
+    running = trials(place, count)
+    while True:
+        try:
+            name, wrong = next(running)
+        except StopIteration:
+            break
+        except (OSError, AssertionError) as error:
+            name, wrong = "a trial that could not be ended", [f"{type(error).__name__}: {error}"]
+        found.tried += 1
+        if wrong:
+            found.wrong[name] = wrong
+    found.seconds = time.monotonic() - started
+    return found
+
+
+def refusal(process: Process, *phrases: str, code: int = 2) -> list[str]:
+    """What is wrong with how a process gave up: it should do so with one line that has these phrases."""
+    ended, printed = process.wait(), process.printed
+    if "Traceback" in printed:
+        return [f"a traceback: {printed.strip().splitlines()[-1]}"]
+    errors = [line for line in printed.splitlines() if line.startswith("error: ")]
+    if ended != code or len(errors) != 1:
+        return [f"exit code {ended} and {len(errors)} lines of error: {printed[-300:]!r}"]
+    return [f"{phrase!r} is not in {errors[0]!r}" for phrase in phrases if phrase not in errors[0]]
+
+
+def success(process: Process) -> list[str]:
+    """What is wrong with how a process ended that should have done its work."""
+    ended = process.wait()
+    return [] if ended == 0 else [f"exit code {ended}: {process.printed.strip()[-300:]!r}"]
+
+
+def cut_off(out: Path) -> Counter[tuple[str, str]]:
+    """Accesses that are logged and have no record: they happen, and are logged, once more."""
+    recorded = {tuple(path.stem.rsplit(".", 1)) for path in (out / "records" / "evaluation").glob("*.json")}
+    return Counter({access: count for access, count in accesses(out).items() if access not in recorded})
