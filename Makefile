@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: table test fast bench gpu lint types tree docs python clean
+.PHONY: installed table test fast bench gpu lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -51,6 +51,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+installed: $(VENV)/installed
 
 # the interpreter that the environment is made with
 python:

@@ -104,8 +104,14 @@ def test_video_tokens_are_those_of_the_joint_transformer(background: str, pixel_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("modalities", [("video",), ("sensors",), BOTH], ids="+".join)
-@pytest.mark.parametrize("name", ["protonet", "trx", "can", "mastaf", "cnaps"])
+@pytest.mark.parametrize(
+    ("name", "modalities"),
+    [
+        ("protonet", ("video",)),
+        ("protonet", ("sensors",)),
+        *((name, BOTH) for name in ("trx", "can", "mastaf", "cnaps")),
+    ],
+)
 def test_heads_on_transformers_conform(name: str, modalities: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every check of a method (losses and gradients among them) holds on these encoders, trained and frozen."""
     small = settings(
