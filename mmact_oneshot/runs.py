@@ -185,6 +185,7 @@ def run(
     device: str = "auto",
     workers: int | None = None,
     unchecked: bool = False,
+    time_limit: float | None = None,
     watcher: Watcher | None = None,
 ) -> Run:
     """Do a run, or what is left of it: as ``oneshot run``, with the same records and report.
@@ -203,6 +204,7 @@ def run(
         device: auto, cpu or cuda.
         workers: processes that decode; by default one a core.
         unchecked: do not hold methods of files and packages to the contract; they get no rank.
+        time_limit: minutes that each step of the run may take; by default as long as it takes.
         watcher: follows what goes on; by default nobody does.
 
     Raises:
@@ -228,6 +230,7 @@ def run(
         device,
         workers,
         unchecked,
+        time_limit,
     )
     workspace, plan = request.opened(watcher or Silent())
     require_conformance(workspace, [step.job for step in pending_rows(workspace, plan)])

@@ -12,6 +12,7 @@ from mmact_oneshot.harness.config.presets import load_settings
 from mmact_oneshot.harness.data.task.open_task import open_task
 from mmact_oneshot.harness.runtime.device import choose_device
 from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.runtime.step_clock import StepClock
 from mmact_oneshot.harness.training.workspace import Workspace
 
 
@@ -28,6 +29,7 @@ class Request:
         stores: folder of prepared stores.
         workers: processes that decode; None for one a core.
         unchecked: methods of files and packages are not held to the contract, and get no rank.
+        time_limit: minutes that each step of the run may take; None for as long as it takes.
     """
 
     data: Path
@@ -41,6 +43,7 @@ class Request:
     device: str = "auto"
     workers: int | None = None
     unchecked: bool = False
+    time_limit: float | None = None
 
     def opened(self, watcher: Watcher, plan_only: bool = False) -> tuple[Workspace, Plan]:
         """Data made ready, and everything that the run consists of; nothing is trained.
@@ -64,5 +67,5 @@ class Request:
         )
         folder = self.out or Path("runs") / f"{settings.preset}-{self.data.resolve().name}"
         device = choose_device(self.device, settings.precision, settings.compute)
-        workspace = Workspace(task, folder, device, watcher)
+        workspace = Workspace(task, folder, device, watcher, StepClock(self.time_limit))
         return workspace, make_plan(workspace, names, self.unchecked)

@@ -167,6 +167,7 @@ def _record(
             "waited_for_data": round(trained.waited, 2),
             "clips_per_second": round(trained.rate, 1),
             "resumed": trained.resumed,
+            "micro_batch_halvings": trained.halvings,
             "peak_memory_bytes": peak_memory(workspace.device),
             "encoders": {name: note["volatile"] for name, note in encoders.items()},
         },

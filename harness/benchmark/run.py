@@ -56,7 +56,7 @@ def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
             continue
         try:
             reasons[step.id] = runner.do(step, [reasons.get(need, "") for need in step.needs])
-        except (OSError, MemoryError):  # the machine's, not the step's: the next one would meet it too
+        except OSError:  # the machine's, not the step's: the next one would meet it too
             raise
         except Exception as error:
             if ranks.count() > 1:  # the other ranks may be in the middle of the step

@@ -19,8 +19,9 @@ from mmact_oneshot.harness.benchmark.steps import (
     unscored_suites,
 )
 from mmact_oneshot.harness.runtime import ranks
-from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError
+from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError, OutOfMemory
 from mmact_oneshot.harness.runtime.lease import lease
+from mmact_oneshot.harness.runtime.memory import first_line, free, ran_out_of_memory
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
 from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
 from mmact_oneshot.harness.training.method_training import MethodTraining
@@ -43,15 +44,31 @@ class StepRunner:
     def do(self, step: Step, reasons: Iterable[str] = ()) -> str:
         """Do a step, unless it is done by then. Another process that does it is waited for.
 
+        What it held when it failed is free once the error is raised.
+
         Args:
             reasons: why steps that it needs have no result; empty strings where they have one.
 
         Returns:
             Why there is no result: a method that does not apply, breaks its contract or diverged. A row's reason is
             recorded in place of its figures. Empty where the step is done.
+
+        Raises:
+            OutOfMemory: with the setting to lower. Like OutOfTime, it is of the machine and belongs in no record.
+            OutOfTime: the step took longer than the workspace's clock allows; its state is kept.
         """
+        try:
+            return self._done(step, reasons)
+        except Exception as error:
+            free(error)
+            if not ran_out_of_memory(error) or isinstance(error, OutOfMemory):
+                raise
+            raise OutOfMemory(f"out of memory: {first_line(error)}.", remedy=_remedy(step)) from error
+
+    def _done(self, step: Step, reasons: Iterable[str]) -> str:
         workspace = self.training.workspace
         with self._alone(step):
+            workspace.clock.start()
             if ranks.from_first(lambda: is_done(workspace, step)):
                 return ""
             reason = next(filter(None, reasons), "")
@@ -95,3 +112,10 @@ class StepRunner:
                 RateSearch(self.training).run(step.job)
             case RowStep():
                 RowRunner(self.training).run(step.job, unscored_suites(workspace, step.job))
+
+
+def _remedy(step: Step) -> str:
+    """For what the halving of micro-batches does not mend."""
+    if isinstance(step, PretrainingStep):
+        return "Lower pretraining.batch, which makes it another pre-training, or use a device with more memory."
+    return "Run less beside it, lower batch (which changes no result), or use a machine with more memory."

@@ -66,6 +66,15 @@ def command(
         float,
         typer.Option("--feature-cache", min=0, help="GB of frozen encoders' features that workers share; 0: none."),
     ] = 20.0,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            min=0.01,
+            help="Minutes that a step (a pre-training, a warm start, a search, a row) may take: one that is not done "
+            "by then keeps its state, and the others go on.",
+        ),
+    ] = None,
     validation_only: Annotated[
         bool,
         typer.Option("--validation-only", help="Search the learning rates on validation classes; score no test suite."),
@@ -125,6 +134,7 @@ def command(
         device,
         workers,
         unchecked,
+        time_limit,
     )
     with ranks.joined():
         if cluster is not None and ranks.count() > 1:

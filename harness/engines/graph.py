@@ -17,6 +17,7 @@ from mmact_oneshot.harness.engines.progress import GraphProgress
 from mmact_oneshot.harness.engines.worker import TOPIC, Order, do_step
 from mmact_oneshot.harness.engines.workload import progress_mark
 from mmact_oneshot.harness.runtime.digests import digest
+from mmact_oneshot.harness.runtime.errors import Ending, OutOfTime
 from mmact_oneshot.harness.training.workspace import Workspace
 
 TRIES = 2  # of a step that raises, or that its worker dies of without getting any further
@@ -26,7 +27,7 @@ def run_on_cluster(client: Client, order: Order, workspace: Workspace, plan: Pla
     """Record the studies and the suites, then have the workers do the steps.
 
     A step whose worker dies goes to another, which continues from the state that was kept. A step that fails twice is
-    reported, with all that need it, and the others go on.
+    reported, with all that need it, and the others go on; so is one that is out of time, at once.
 
     Raises:
         HarnessError: see :func:`mmact_oneshot.harness.benchmark.run.begin_run`; or, once all other steps are done, that
@@ -100,10 +101,11 @@ class _Graph:
             self._progress.done(step)
             return
         error = _error_of(future)
-        further = isinstance(error, KilledWorker) and progress_mark(self._workspace, step) != self._marks[step.id]
+        ended = isinstance(error, KilledWorker | Ending)
+        further = ended and progress_mark(self._workspace, step) != self._marks[step.id]
         self._tries[step.id] = self._tries.get(step.id, 0) + (not further)
-        if self._tries[step.id] < TRIES:
-            what = "a worker died" if isinstance(error, KilledWorker) else f"failed ({error})"
+        if self._tries[step.id] < TRIES and not isinstance(error, OutOfTime):
+            what = "a worker died" if ended else f"failed ({error})"
             self._progress.note(f"  {step.id}: {what}; it is done again from its last state")
             self._waiting[step.id] = step
             return

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
-from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
 from mmact_oneshot.harness.data.task.transfer import batches_ahead
 from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.runtime.memory import in_pieces
+from mmact_oneshot.harness.runtime.progress import Watcher
 
 IN_MEMORY = 2 << 30  # bytes of one leaf above which it is memory-mapped
 
@@ -112,14 +114,28 @@ def encode_clips(
     device: Device,
     batch: int,
     progress: Callable[[int], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> FeatureTable:
-    """Features of clips under the fixed rule of evaluation; ``encode`` is in evaluation mode."""
+    """Features of clips under the fixed rule of evaluation; ``encode`` is in evaluation mode.
+
+    Args:
+        batch: clips at a time; half as many from when they run out of memory.
+        watcher: is told of that.
+
+    Raises:
+        OutOfMemory: a single clip is too much.
+    """
     table = FeatureTable(rows, len(source.store.clips))
     started = time.perf_counter()
     loaded = ((first, source.load(piece)) for first, piece in batches(rows, batch))
+    at_once = batch
     for first, clips in batches_ahead(loaded, device):
-        with device.autocast():
-            table.write(first, encode(clips.to(device.torch)))
+
+        def encoded(part: slice, first: int = first, clips: LoadedClips = clips) -> None:
+            with device.autocast():
+                table.write(first + part.start, encode(clips[part].to(device.torch)))
+
+        at_once = in_pieces(encoded, len(clips), at_once, "clips", watcher)
         if progress:
             progress(len(clips))
     table.seconds = time.perf_counter() - started
@@ -130,13 +146,23 @@ def encode_clips(
 def embed_clips(
     method: FewShotMethod, encoded: FeatureTable, device: Device, rows: np.ndarray | None = None, batch: int = 1024
 ) -> FeatureTable:
-    """The head's per-clip part over encoded clips: those of ``rows``, by default all."""
+    """The head's per-clip part over encoded clips: those of ``rows``, by default all.
+
+    Args:
+        batch: clips at a time; half as many from when they run out of memory.
+
+    Raises:
+        OutOfMemory: a single clip is too much.
+    """
     method.eval()
     rows = encoded.rows if rows is None else rows
     table = FeatureTable(rows, encoded.size, torch.float32)
     started = time.perf_counter()
-    for first, piece in batches(rows, batch):
+
+    def embedded(part: slice) -> None:
         with device.autocast():
-            table.write(first, method.embed(encoded.gather(piece, device.torch)))
+            table.write(part.start, method.embed(encoded.gather(rows[part], device.torch)))
+
+    in_pieces(embedded, len(rows), batch, "clips")
     table.seconds = time.perf_counter() - started
     return table

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.data.episodes.suites import Suite
 from mmact_oneshot.harness.evaluation.features import FeatureTable
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
+from mmact_oneshot.harness.runtime.memory import in_pieces
 
 EPISODES_AT_ONCE = 512
 GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = 16 << 20, 1 << 30  # bytes of features: what caches bear, what memory bears
@@ -50,6 +52,7 @@ def answer_suite(
 
     Raises:
         DivergedError: a score is not finite.
+        OutOfMemory: a single episode is too much; several are taken in smaller pieces.
         HarnessError: so many clips are absent that fewer than two episodes are left, which give no interval.
     """
     method.eval()
@@ -62,19 +65,25 @@ def answer_suite(
             remedy="`oneshot data verify` lists what is missing.",
         )
     complete = complete[:most]
-    guesses, certain, finite = [], [], torch.tensor(True, device=device.torch)
+    answers: list[tuple[Tensor, Tensor, Tensor]] = []
+    at_once = EPISODES_AT_ONCE
     with torch.set_grad_enabled(method.grad_at_test):
         for chosen in np.array_split(
             complete, _pieces(embedded, len(complete), support[0].size + query[0].size, device)
         ):
-            scores = method.score(
-                embedded.gather(support[chosen], device.torch), embedded.gather(query[chosen], device.torch)
-            )
-            scores = scores.detach()
-            guesses.append(scores.argmax(dim=2).to(torch.int8))
-            certain.append(scores.float().softmax(dim=2).amax(dim=2))
-            finite &= scores.isfinite().all()
-    if not bool(finite.cpu()):
+
+            def answer(part: slice, chosen: np.ndarray = chosen) -> None:
+                some = chosen[part]
+                scores = method.score(
+                    embedded.gather(support[some], device.torch), embedded.gather(query[some], device.torch)
+                )
+                scores = scores.detach()
+                found = scores.argmax(dim=2).to(torch.int8), scores.float().softmax(dim=2).amax(dim=2)
+                answers.append((*found, scores.isfinite().all()))
+
+            at_once = in_pieces(answer, len(chosen), at_once, "episodes")
+    guesses, certain, finite = zip(*answers, strict=True)
+    if not bool(torch.stack(finite).all().cpu()):
         raise DivergedError(f"{type(method).__name__} gives scores that are not finite on suite {suite.spec.name!r}.")
     predicted = np.full(query.shape, NOT_SCORED, np.int8)
     confidence = np.full(query.shape, np.nan, np.float32)

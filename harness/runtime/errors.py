@@ -36,6 +36,18 @@ class ContractError(HarnessError):
     """A method that breaks the contract where it is measured; its row is reported so, and the others go on."""
 
 
+class OutOfMemory(HarnessError):
+    """More memory was wanted than the machine or its GPU has; the step is reported so, and the others go on."""
+
+
+class OutOfTime(HarnessError):
+    """A step of a run that took longer than it may; it goes on from its last state when the run is started again."""
+
+
+class Ending(HarnessError):
+    """A step that stopped because its process was told to end; it goes on from its last state, here or elsewhere."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an "unknown name" message: the nearest right name and the list of all of them."""
     names = sorted(known)

@@ -12,6 +12,7 @@ from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips,
 from mmact_oneshot.harness.evaluation.metrics import measure
 from mmact_oneshot.harness.evaluation.scoring import answer_suite
 from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.runtime.progress import Watcher
 from mmact_oneshot.harness.training.loop import Source, Trained, TrainingEpisodes, train
 from mmact_oneshot.harness.training.workspace import TrainingContext
 
@@ -31,7 +32,7 @@ def train_on_task(
     sampler, rows = task.training_sampler(context.seed, budget.queries, protocol.classes)
 
     def validate() -> float:
-        return validation_accuracy(method, task, source, context.device)
+        return validation_accuracy(method, task, source, context.device, context.watcher)
 
     context.watcher.begin(context.title, budget.steps)
     try:
@@ -45,7 +46,9 @@ def train_on_task(
         context.watcher.end()
 
 
-def validation_accuracy(method: FewShotMethod, task: Task, source: Source, device: Device) -> float:
+def validation_accuracy(
+    method: FewShotMethod, task: Task, source: Source, device: Device, watcher: Watcher | None = None
+) -> float:
     """Mean accuracy on the validation suite."""
     suite = task.suite("val")
     rows = task.rows(suite.clips)
@@ -54,6 +57,6 @@ def validation_accuracy(method: FewShotMethod, task: Task, source: Source, devic
     if isinstance(source, FeatureTable):
         encoded = source
     else:
-        encoded = encode_clips(method.encode, source, known, device, task.settings.batch)
+        encoded = encode_clips(method.encode, source, known, device, task.settings.batch, watcher=watcher)
     predicted = answer_suite(method, embed_clips(method, encoded, device, known), suite, rows, device).predicted
     return measure(predicted, suite.draws, len(suite.classes)).accuracy

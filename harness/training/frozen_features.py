@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 
@@ -20,12 +20,14 @@ from mmact_oneshot.harness.training.workspace import Workspace
 
 SEARCH_SEED = 0
 """Learning rates are searched with it, whatever the seeds of a run, so that more seeds change nothing."""
+SHARED_KEPT = 8 << 30
+"""Bytes of shared encoders' features that are kept beside those of the job in hand; the oldest go first."""
 OWN_KEPT = 1 << 30
 """Bytes of methods' own features that are kept; the oldest go first."""
 
 
 class FrozenFeatures:
-    """Computes features of frozen encoders, and keeps those of the seed in hand.
+    """Computes features of frozen encoders, and keeps those of the seed in hand, as many as ``SHARED_KEPT`` allows.
 
     Args:
         outputs: encoder id -> outputs that some head of the run takes; clips are encoded once for all of them.
@@ -45,16 +47,26 @@ class FrozenFeatures:
         Args:
             without: as for :class:`mmact_oneshot.harness.data.task.clip_source.ClipSource`.
         """
+        keys = {name: key for name, key in job.encoder_keys(self.workspace.common).items() if name in method.encoders}
+        self._make_room({key.id for key in keys.values()})
         tables = [
             self._of_encoder(
                 key, method.needs.outputs, role, without if (without == "video") == (name == "video") else ""
             )
-            for name, key in job.encoder_keys(self.workspace.common).items()
-            if name in method.encoders
+            for name, key in keys.items()
         ]
         if type(method).encode_own is not FewShotMethod.encode_own:
             tables.append(self._of_method(job, method, role, without))
         return reduce(FeatureTable.joined, tables)
+
+    def _make_room(self, in_hand: Collection[str]) -> None:
+        """Forget the oldest features of other encoders than those in hand, where there are too many."""
+        others = [place for place in self._shared if place[0] not in in_hand]
+        held = sum(self._shared[place].bytes for place in others)
+        for place in others:
+            if held <= SHARED_KEPT:
+                return
+            held -= self._shared.pop(place).bytes
 
     def _of_encoder(self, key: EncoderKey, outputs: tuple[str, ...], role: str, without: str) -> FeatureTable:
         workspace = self.workspace
@@ -112,7 +124,7 @@ class FrozenFeatures:
         if known is not None:
             return known
         with self._progress(title, len(rows)) as advance:
-            table = encode_clips(encode, source, rows, self.workspace.device, batch, advance)
+            table = encode_clips(encode, source, rows, self.workspace.device, batch, advance, self.workspace.watcher)
         if self.cache is not None:
             self.cache.put(place, table)
         return table

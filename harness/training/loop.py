@@ -28,6 +28,7 @@ from mmact_oneshot.harness.runtime.seeding import seeded
 from mmact_oneshot.harness.training.batches import EpisodeBatch, episode_batch
 from mmact_oneshot.harness.training.checkpoint import load_state, save_state
 from mmact_oneshot.harness.training.gradients import backward, backward_through_head
+from mmact_oneshot.harness.training.micro_batch import MicroBatch
 from mmact_oneshot.harness.training.optimiser import build_optimiser
 from mmact_oneshot.harness.training.workspace import TrainingContext
 
@@ -47,6 +48,7 @@ class Trained:
         waited: seconds of them in which there was no batch to train on.
         clips: that passed forward and backward.
         resumed: times that it was cut off and went on.
+        halvings: (step, clips encoded at a time from then on), for each time that memory ran out.
     """
 
     validations: list[tuple[int, float]] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Trained:
     waited: float = 0.0
     clips: int = 0
     resumed: int = 0
+    halvings: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def accuracy(self) -> float | None:
@@ -94,30 +97,46 @@ class Stepper:
     seed: int
     optimiser: Optimizer
     schedule: LambdaLR
+    micro_batch: MicroBatch
 
     @classmethod
-    def of(cls, method: FewShotMethod, budget: Budget, device: Device, seed: int) -> Stepper:
-        """With a new optimiser over all parameters that are to be trained."""
+    def of(
+        cls, method: FewShotMethod, budget: Budget, device: Device, seed: int, micro_batch: MicroBatch | None = None
+    ) -> Stepper:
+        """With a new optimiser over all parameters that are to be trained.
+
+        Args:
+            micro_batch: None for that of the budget.
+        """
         networks = (method.encoders, *method.own_encoders())
         encoders = [parameter for network in networks for parameter in network.parameters()]
         parameters = [parameter for parameter in method.parameters() if parameter.requires_grad]
         ranks.synchronise_batchnorm(method)
-        return cls(method, budget, device, seed, *build_optimiser(parameters, budget, device, encoders))
+        optimiser, schedule = build_optimiser(parameters, budget, device, encoders)
+        micro_batch = micro_batch or MicroBatch(budget.micro_batch)
+        return cls(method, budget, device, seed, optimiser, schedule, micro_batch)
 
     def take(self, step: int, batch: EpisodeBatch, clips: LoadedClips | Source) -> LossTerms:
         """Forward, backward, clipping and update; the loss terms, on the device. Ranks average their gradients.
 
         Args:
             clips: those of ``batch.rows``, or the features of all clips.
+
+        Raises:
+            OutOfMemory: see :meth:`mmact_oneshot.harness.training.micro_batch.MicroBatch.fitted`.
         """
         method, device, seed = self.method.train(), self.device, (self.seed, step)
-        self.optimiser.zero_grad(set_to_none=True)
-        with seeded(self.seed, "dropout", step, *ranks.stream()):
-            if isinstance(clips, LoadedClips):
-                terms = backward(method, clips.to(device.torch), batch, device, self.budget.micro_batch, seed)
-            else:
+
+        def gradients(micro_batch: int) -> LossTerms:
+            self.optimiser.zero_grad(set_to_none=True)
+            with seeded(self.seed, "dropout", step, *ranks.stream()):
+                if isinstance(clips, LoadedClips):
+                    return backward(method, clips.to(device.torch), batch, device, micro_batch, seed)
                 assert isinstance(clips, FeatureTable)
-                terms = backward_through_head(method, clips.gather(batch.rows, device.torch), batch, device)
+                return backward_through_head(method, clips.gather(batch.rows, device.torch), batch, device)
+
+        encoded = len(batch.rows) if isinstance(clips, LoadedClips) else 0
+        terms = self.micro_batch.fitted(gradients, method, step, encoded)
         parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
         ranks.average_gradients(parameters)
         if self.budget.clip:
@@ -141,10 +160,14 @@ def train(
 
     Raises:
         DivergedError: a loss or a score is not finite.
+        OutOfMemory: a single clip at a time is too much.
+        OutOfTime: the time of the step of the run is over; the state is kept.
     """
-    watcher, stepper = context.watcher, Stepper.of(method, budget, context.device, context.seed)
+    watcher, micro_batch = context.watcher, MicroBatch(budget.micro_batch, context.budget, context.watcher)
+    stepper = Stepper.of(method, budget, context.device, context.seed, micro_batch)
     optimiser, schedule = stepper.optimiser, stepper.schedule
     trained, first = _resume(method, optimiser, schedule, context.state_file)
+    micro_batch.go_on(trained.halvings)
     validated = validation_steps(budget.steps, budget.validations)
     wait = _Stopwatch()
     started = time.perf_counter()
@@ -155,6 +178,7 @@ def train(
         terms = stepper.take(step, batch, episodes.source if clips is None else clips)
         trained.clips += len(batch.rows) * ranks.count()
         done, note = step + 1, ""
+        stopped = context.clock.reason_to_stop(done, budget.steps)
         if done in validated:
             scalars = _losses(ranks.average(terms), done)
             trained.losses.append((done, scalars))
@@ -170,12 +194,14 @@ def train(
                 trained.best = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
             if ranks.is_first():
                 context.log(done, scalars)
-            if done < budget.steps:
-                now = time.perf_counter()
-                trained.seconds, started = trained.seconds + now - started, now
-                trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
-                if ranks.is_first():
-                    _save(context.state_file, done, method, optimiser, schedule, trained)
+        if (done in validated or stopped) and done < budget.steps:
+            now = time.perf_counter()
+            trained.seconds, started = trained.seconds + now - started, now
+            trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
+            if ranks.is_first():
+                _save(context.state_file, done, method, optimiser, schedule, trained)
+        if stopped:
+            raise stopped
         watcher.advance(done, note=note)
     trained.seconds += time.perf_counter() - started
     trained.waited += wait.seconds

@@ -73,8 +73,10 @@ class MethodTraining:
         if job.frozen:
             classes = job.protocol.classes
             source = self.encoded(job, method, classes if "validation" in classes else f"{classes}+validation")
-        context = training_context(self.workspace, job.seed, weights, title=title, name=name)
-        return train_on_task(method, self.workspace.task, budget, job.protocol, source, context)
+        with training_context(
+            self.workspace, job.seed, weights, title=title, name=name, budget=job.training
+        ) as context:
+            return train_on_task(method, self.workspace.task, budget, job.protocol, source, context)
 
     def encoded(self, job: TrainingJob, method: FewShotMethod, role: str, without: str = "") -> FeatureTable:
         """Encoded clips of a role: shared with other jobs where the encoders are frozen.
@@ -86,7 +88,14 @@ class MethodTraining:
             return self.features.of(job, method, role, without)
         method.eval()
         rows = self.workspace.task.role_rows(role)
-        return encode_clips(method.encode, self.clips(job, without), rows, self.workspace.device, job.settings.batch)
+        return encode_clips(
+            method.encode,
+            self.clips(job, without),
+            rows,
+            self.workspace.device,
+            job.settings.batch,
+            watcher=self.workspace.watcher,
+        )
 
     def clips(self, job: TrainingJob, without: str = "") -> ClipSource:
         """The clips that a job's method gets."""

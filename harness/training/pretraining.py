@@ -47,10 +47,12 @@ def run_pretraining(workspace: Workspace, pretraining: Pretrained, seed: int) ->
         workspace.clips(pretraining.settings, network.modalities), task.role_rows(pretraining.classes)
     )
     title = f"{pretraining.name} pre-training on {' and '.join(network.modalities)}, seed {own}"
-    context = training_context(workspace, own, weights, title=title, name=f"pretraining-{identity}")
     forget_peak_memory(workspace.device)
     probe = Probe(workspace, pretraining, own) if "validation" not in pretraining.classes else None
-    progress = pretrain(network, budget, clips, context, probe)
+    with training_context(
+        workspace, own, weights, title=title, name=f"pretraining-{identity}", budget="pretraining"
+    ) as context:
+        progress = pretrain(network, budget, clips, context, probe)
     ranks.from_first(lambda: _keep(workspace, pretraining, own, network, progress, clips))
     context.state_file.unlink(missing_ok=True)
 

@@ -105,6 +105,8 @@ def pretrain(
 
     Raises:
         DivergedError: a loss is not finite.
+        OutOfMemory: a step's clips are too many. They are not taken in pieces: a loss may be a mean over some of them.
+        OutOfTime: the time of the step of the run is over; the state is kept.
     """
     context.watcher.begin(context.title, budget.steps(len(clips.rows)))
     try:
@@ -126,12 +128,13 @@ def _pretrain(
     optimiser, schedule = build_pretraining_optimiser(network, budget, steps, device)
     parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
     identity = _identity(network, budget, clips.rows, context.seed)
-    progress = _resume(context.state_file, identity, parts)
+    progress, kept = _resume(context.state_file, identity, parts)
     checkpoints = validation_steps(steps, budget.checkpoints)
     probed = validation_steps(steps, budget.probes)
     if probe is not None and probed and not progress.probes:
         _probe(probe, network, progress, context)  # what the untrained network says
     totals: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device.torch))
+    totals.update({name: total.to(device.torch) for name, total in kept.items()})
     own = ranks.share(budget.batch, "pretraining.batch")
     batches = batches_ahead(_batches(network, budget, clips, context.seed, range(progress.steps, steps), own), device)
     started = time.perf_counter() - progress.seconds
@@ -160,8 +163,11 @@ def _pretrain(
         if probe is not None and progress.steps in probed:
             _probe(probe, network, progress, context)
             started = time.perf_counter() - progress.seconds
-        if means and ranks.is_first():
-            save_state(context.state_file, _state(identity, parts, progress))
+        stopped = context.clock.reason_to_stop(progress.steps, steps)
+        if (means or stopped) and ranks.is_first():
+            save_state(context.state_file, _state(identity, parts, progress, totals))
+        if stopped:
+            raise stopped
     return progress
 
 
@@ -234,18 +240,21 @@ def _identity(network: Pretraining, budget: PretrainingBudget, rows: np.ndarray,
     )
 
 
-def _state(identity: str, parts: dict[str, Any], progress: PretrainingProgress) -> dict[str, Any]:
+def _state(
+    identity: str, parts: dict[str, Any], progress: PretrainingProgress, totals: dict[str, Tensor]
+) -> dict[str, Any]:
     states = {name: part.state_dict() for name, part in parts.items()}
-    return {"identity": identity, "progress": vars(progress), **states}
+    return {"identity": identity, "progress": vars(progress), "totals": dict(totals), **states}
 
 
-def _resume(path: Path, identity: str, parts: dict[str, Any]) -> PretrainingProgress:
-    """Continue from the last checkpoint of a pre-training that was cut off, unless it was another."""
+def _resume(path: Path, identity: str, parts: dict[str, Any]) -> tuple[PretrainingProgress, dict[str, Tensor]]:
+    """Continue from the last state of a pre-training that was cut off, unless it was another; with the sums of its
+    losses since the last checkpoint."""
     state = load_state(path)
     if state is None or state.get("identity") != identity:
-        return PretrainingProgress()
+        return PretrainingProgress(), {}
     for name, part in parts.items():
         part.load_state_dict(state[name])
     progress = PretrainingProgress(**state["progress"])
     progress.resumed += 1
-    return progress
+    return progress, state.get("totals", {})

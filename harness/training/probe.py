@@ -44,4 +44,5 @@ class Probe:
         start_from(encoder, states)
         setup = Setup((modality,), workspace.sensors, 0, settings.way, settings.shot, {modality: encoder})
         method = PrototypeObjective(setup).to(workspace.device.torch)
-        return validation_accuracy(method, workspace.task, workspace.clips(settings, (modality,)), workspace.device)
+        clips = workspace.clips(settings, (modality,))
+        return validation_accuracy(method, workspace.task, clips, workspace.device, workspace.watcher)

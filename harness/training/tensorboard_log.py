@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
-def scalar_log(folder: Path) -> Callable[[int, dict[str, float]], None]:
-    """A function that appends scalars of a step to the TensorBoard log in ``folder``, opened on first use."""
-    writer = None
+class ScalarLog:
+    """Appends scalars of a step to the TensorBoard log in a folder: a file, and a thread that writes, from the first
+    call until it is closed."""
 
-    def add(step: int, scalars: dict[str, float]) -> None:
-        nonlocal writer
-        if writer is None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+
+    def __call__(self, step: int, scalars: dict[str, float]) -> None:
+        if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            writer = SummaryWriter(str(folder))
+            self._writer = SummaryWriter(str(self._folder))
         for name, value in scalars.items():
-            writer.add_scalar(name, value, step)
-        writer.flush()
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
 
-    return add
+    def close(self) -> None:
+        """Let go of file and thread."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

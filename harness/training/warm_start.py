@@ -108,14 +108,17 @@ def run_warm_start(workspace: Workspace, key: EncoderKey) -> None:
     classes = len(task.split.role(key.protocol.classes))
     setup = Setup((key.modality,), workspace.sensors, classes, settings.way, settings.shot, {key.modality: encoder})
     title = f"warm start of the {key.title}, seed {key.seed}"
-    trained = train_on_task(
-        OBJECTIVES[settings.warm_start.objective](setup),
-        task,
-        settings.warm_start,
-        key.protocol,
-        workspace.clips(settings, (key.modality,)),
-        training_context(workspace, key.seed, weights, title=title, name=f"encoder-{key.id}"),
-    )
+    with training_context(
+        workspace, key.seed, weights, title=title, name=f"encoder-{key.id}", budget="warm_start"
+    ) as context:
+        trained = train_on_task(
+            OBJECTIVES[settings.warm_start.objective](setup),
+            task,
+            settings.warm_start,
+            key.protocol,
+            workspace.clips(settings, (key.modality,)),
+            context,
+        )
     notes = {
         "initial_state": initial,
         "state": state_digest(encoder),
@@ -123,7 +126,11 @@ def run_warm_start(workspace: Workspace, key: EncoderKey) -> None:
         "validations": trained.validations,
         "best_step": trained.best_step,
         "provenance": provenance(workspace.device.describe()),
-        "volatile": {"seconds": round(trained.seconds, 2), "clips_per_second": round(trained.rate, 1)},
+        "volatile": {
+            "seconds": round(trained.seconds, 2),
+            "clips_per_second": round(trained.rate, 1),
+            "micro_batch_halvings": trained.halvings,
+        },
     }
     ranks.from_first(lambda: save_weights(weights, encoder.cpu().state_dict(), notes))
 

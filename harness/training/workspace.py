@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,9 @@ from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.records.folder import RecordFolder
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.progress import Silent, Watcher
+from mmact_oneshot.harness.runtime.step_clock import StepClock
 from mmact_oneshot.harness.training.conditions import Conditions, common_conditions
-from mmact_oneshot.harness.training.tensorboard_log import scalar_log
+from mmact_oneshot.harness.training.tensorboard_log import ScalarLog
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class Workspace:
         folder: of records, weights and learning curves.
         device: where to run.
         watcher: follows what goes on.
+        clock: how long each step of the run may take.
     """
 
     task: Task
     folder: Path
     device: Device
     watcher: Watcher = field(default_factory=Silent)
+    clock: StepClock = field(default_factory=StepClock)
 
     @cached_property
     def encoders(self) -> dict[str, tuple[Encoder, dict[str, Any]]]:
@@ -72,6 +76,8 @@ class TrainingContext:
         state_file: where the state is kept until the training is complete.
         title: for the watcher.
         log: called with (step, scalars).
+        budget: name of the setting that it follows, for messages.
+        clock: says when to stop before it is done.
     """
 
     device: Device
@@ -80,19 +86,28 @@ class TrainingContext:
     title: str = ""
     watcher: Watcher = field(default_factory=Silent)
     log: Callable[[int, dict[str, float]], None] = lambda step, scalars: None
+    budget: str = "end_to_end"
+    clock: StepClock = field(default_factory=StepClock)
 
 
-def training_context(workspace: Workspace, seed: int, weights: Path, *, title: str, name: str) -> TrainingContext:
-    """The context of a training whose finished weights go to a file.
+@contextmanager
+def training_context(
+    workspace: Workspace, seed: int, weights: Path, *, title: str, name: str, budget: str
+) -> Iterator[TrainingContext]:
+    """The context of a training whose finished weights go to a file; its learning curves are closed at the end.
 
     Args:
         name: of its learning curves.
+        budget: name of the setting that it follows.
     """
-    return TrainingContext(
-        device=workspace.device,
-        seed=seed,
-        state_file=weights.with_suffix(".state"),
-        title=title,
-        watcher=workspace.watcher,
-        log=scalar_log(workspace.folder / "tensorboard" / name),
-    )
+    with closing(ScalarLog(workspace.folder / "tensorboard" / name)) as log:
+        yield TrainingContext(
+            device=workspace.device,
+            seed=seed,
+            state_file=weights.with_suffix(".state"),
+            title=title,
+            watcher=workspace.watcher,
+            log=log,
+            budget=budget,
+            clock=workspace.clock,
+        )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -65,6 +66,12 @@ class LoadedClips:
     def __len__(self) -> int:
         return len(next(iter(self.present.values())))
 
+    def __getitem__(self, rows: slice) -> LoadedClips:
+        """Some of the clips."""
+        some = Clips(self.squares, self.sensors, self.sensor_mask, self.present)[rows]
+        views = Views(**{each.name: getattr(self.views, each.name)[rows] for each in fields(Views)})
+        return LoadedClips(some.video, views, self.size, some.sensors, some.sensor_mask, some.present)
+
     def to(self, device: torch.device | str) -> Clips:
         """The clips on a device, which computes their views."""
         clips = Clips(self.squares, self.sensors, self.sensor_mask, self.present).to(device)
@@ -78,18 +85,14 @@ class ClipSource:
         store: the prepared store.
         spec: what the encoders see.
         modalities: what to load; the other modality is neither read nor passed on.
-        threads: for decoding packed frames; None for one a core.
         without: "video", "sensors" or a sensor that no clip has, as if it had not been recorded; empty for none.
     """
 
-    def __init__(
-        self, store: Store, spec: InputSpec, modalities: tuple[str, ...], threads: int | None = None, without: str = ""
-    ) -> None:
+    def __init__(self, store: Store, spec: InputSpec, modalities: tuple[str, ...], without: str = "") -> None:
         self.store, self.spec, self.modalities, self.without = store, spec, modalities, without
         self._side = store.spec.short_side
         self._units = {sensor["name"]: sensor["unit"] for sensor in store.manifest["sensors"]}
         self._angular = {sensor["name"] for sensor in store.manifest["sensors"] if sensor["angular"]}
-        self._threads = ThreadPoolExecutor(threads or cores(), thread_name_prefix="decode")
 
     def load(self, rows: np.ndarray, step: tuple[int, int] | None = None) -> LoadedClips:
         """Clips of the store's ``rows``.
@@ -107,7 +110,7 @@ class ClipSource:
             instants = (np.arange(self.spec.frames) + draws["frame_offset"][:, None]) / self.spec.frames
             places = start[:, None] + instants * share[:, None]
             tasks = zip(rows, places, draws["crop_x"], draws["crop_y"], strict=True)
-            reading = [self._threads.submit(self._square, *task) for task in tasks]
+            reading = [_decoders().submit(self._square, *task) for task in tasks]
             squares = torch.stack([task.result() for task in reading])
             present["video"] = torch.from_numpy(self.store.clips["video"].to_numpy(bool)[rows])
             if self.without == "video":
@@ -195,6 +198,12 @@ class ClipSource:
         spread = np.where(high > low, high - low, 1.0)  # a constant column becomes 0, not NaN
         scaled: np.ndarray = np.where(absent[:, None, None], 0.0, (values - low) / spread)
         return scaled
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    """Threads that decode packed frames, one a core, for all sources of the process: a run makes hundreds of these."""
+    return ThreadPoolExecutor(cores(), thread_name_prefix="decode")
 
 
 def _sums(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
