@@ -20,7 +20,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         texts = table.select_dtypes(include=["object", "string"])
-        table = table.assign(**{name: column.map(_cell) for name, column in texts.items()})
+        table = table.assign(**{str(name): column.map(_cell) for name, column in texts.items()})
         table.to_csv(path, index=False, lineterminator="\n")
     except OSError as error:
         raise HarnessError(
