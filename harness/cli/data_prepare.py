@@ -39,7 +39,7 @@ def command(
     watcher = TerminalWatcher(console)
     watcher.begin(f"decoding {len(table.frame):,} clips", None)
     try:
-        done = prepare(table, settings.store, store, workers=workers, progress=watcher.advance)
+        done = prepare(table, settings.store, store, workers=workers, progress=watcher.advance, watcher=watcher)
     finally:
         watcher.end()
     size = sum(file.stat().st_size for file in done.folder.rglob("*") if file.is_file())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
@@ -37,8 +38,20 @@ from mmact_oneshot.harness.cli import (
 )
 from mmact_oneshot.harness.cli.console import errors
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.signals import Terminated, terminable
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
+ROOM, ELSEWHERE = "free some space and run again", "name a folder that can be written to with --out or --store"
+REMEDIES = {
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EROFS: ELSEWHERE,
+    errno.EACCES: ELSEWHERE,
+    errno.EPERM: ELSEWHERE,
+    errno.EIO: "the disk could not be read or written: look after it and run again",
+    errno.ESTALE: "the folder's server has lost it: mount it again and run again",
+}
+"""What to do where the machine, not the input, is at fault."""
 TRAINING = {"torch", "timm", "kornia", "einops", "safetensors", "tensorboard", "av"}  # the extra `train`
 CLUSTER = {"dask", "distributed", "dask_jobqueue"}  # the extra `cluster`
 
@@ -100,12 +113,13 @@ def _options(
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """A verb whose errors end in one message: bad input with exit code 2, Ctrl-C with 130."""
+    """A verb whose errors end in one message: bad input with exit code 2, Ctrl-C with 130, SIGTERM with 143."""
 
     @wraps(command)
     def run_guarded(*args: Any, **options: Any) -> None:
         try:
-            command(*args, **options)
+            with terminable():
+                command(*args, **options)
         except HarnessError as error:
             _fail(str(error), BAD_INPUT)
         except ModuleNotFoundError as error:
@@ -114,13 +128,16 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
                 raise
             extra, what = ("train", "what trains") if missing in TRAINING else ("cluster", "the engines")
             _fail(f"{missing} is not installed. Install {what}: pip install 'mmact-oneshot[{extra}]'", BAD_INPUT)
+        except Terminated:
+            _fail("terminated. What is done is kept; the same command continues.", TERMINATED)
         except KeyboardInterrupt:
             _fail("interrupted. What is done is kept; the same command continues.", INTERRUPTED)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            remedy = REMEDIES.get(error.errno or 0)
+            if remedy is None:
                 raise
             place = error.filename or "no file named"
-            _fail(f"the disk is full ({place}). What is done is kept; free some space and run again.", BAD_INPUT)
+            _fail(f"{os.strerror(error.errno or 0)} ({place}). What is done is kept; {remedy}.", BAD_INPUT)
 
     return run_guarded
 

@@ -42,7 +42,7 @@ def command(
     """
     from mmact_oneshot.harness.cli.console import console, show_pages
     from mmact_oneshot.harness.cli.runs import latest_run
-    from mmact_oneshot.harness.report import Report, read_report, records_folder, write_files, write_overview
+    from mmact_oneshot.harness.report import Report, alone, read_report, records_folder, write_files, write_overview
     from mmact_oneshot.harness.report.writers.terminal import show
 
     chosen = latest_run() if folder is None else folder
@@ -50,9 +50,10 @@ def command(
     written: list[Path] = []
     reports: dict[str, Report] = {}
     for name, records in sorted(several.items()) or [("", records_folder(chosen))]:
-        report = reports[name] = read_report(records, metric or ())
         target = records.parent if out is None else out / name
-        written += write_files(report, records, target, png, figure or ())
+        with alone(target):
+            report = reports[name] = read_report(records, metric or ())
+            written += write_files(report, records, target, png, figure or ())
         show(report, console)
         console.print()
     if several:

@@ -11,14 +11,12 @@ import io
 import json
 import os
 import shutil
-import signal
 import zipfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ import pandas as pd
 
 from mmact_oneshot.harness.config.specs import StoreSpec
 from mmact_oneshot.harness.data.clips import IDENTITY, ClipTable
+from mmact_oneshot.harness.data.decoding_pool import decoding_pool
 from mmact_oneshot.harness.data.layouts import layout_of
 from mmact_oneshot.harness.data.sensors.reader import read_performance, to_grid
 from mmact_oneshot.harness.data.store import (
@@ -42,7 +41,11 @@ from mmact_oneshot.harness.data.store import (
 )
 from mmact_oneshot.harness.data.video.container import decoder
 from mmact_oneshot.harness.data.video.reader import read_clip
+from mmact_oneshot.harness.runtime.atomic import written
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.lease import lease
+from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.runtime.signals import children_ended, interrupts_kept_from_children
 
 PERFORMANCES_PER_SHARD = 16
 Progress = Callable[[int, int], None]  # shards done, shards in all
@@ -69,6 +72,7 @@ def prepare(
     *,
     workers: int | None = None,
     progress: Progress | None = None,
+    watcher: Watcher | None = None,
 ) -> Store:
     """Decode every clip once into ``parent/<digest>`` and open the result; does nothing where it is complete.
 
@@ -78,6 +82,7 @@ def prepare(
         parent: folder of all stores.
         workers: processes; default one per core.
         progress: called after every shard.
+        watcher: is told if another process is preparing the same store, which is waited for.
 
     Raises:
         HarnessError: no room on the disk, or a worker that died. What is done stays, and the same command continues.
@@ -86,6 +91,15 @@ def prepare(
     if is_prepared(table, spec, parent):
         return open_store(folder)
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+    with lease(folder / "prepare.lock", "the store", watcher):
+        if not is_prepared(table, spec, parent):  # by another process meanwhile
+            _prepare(table, spec, folder, workers, progress)
+    return open_store(folder)
+
+
+def _prepare(table: ClipTable, spec: StoreSpec, folder: Path, workers: int | None, progress: Progress | None) -> None:
+    for left in (*folder.glob("*.tmp"), *(folder / SHARDS).glob("*.tmp")):  # by runs that were killed
+        left.unlink(missing_ok=True)
     shards = _shards(table)
     todo = [number for number in range(len(shards)) if not _shard_file(folder, number).is_file()]
     _refuse_without_room(folder, sum(len(shards[number]) for number in todo), spec)
@@ -104,7 +118,6 @@ def prepare(
             remedy=f"{'Free some space, or name another folder with --store' if full else 'Use fewer --workers'}; "
             "the same command continues.",
         ) from error
-    return open_store(folder)
 
 
 def _write_shards(
@@ -117,18 +130,17 @@ def _write_shards(
     progress: Progress | None,
 ) -> None:
     """Write the shards ``todo`` in parallel; the first error is raised once the running shards have ended."""
-    done = len(shards) - len(todo)
-    pool = ProcessPoolExecutor(
-        max_workers=workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=_worker
-    )
+    light, done = _light(table), len(shards) - len(todo)
+    pool = decoding_pool(workers or os.cpu_count() or 1)
     try:
-        light = _light(table)
-        waiting = [pool.submit(write_shard, light, shards[number], spec, folder, number) for number in todo]
-        for future in as_completed(waiting):
-            future.result()
-            done += 1
-            if progress:
-                progress(done, len(shards))
+        with children_ended():
+            with interrupts_kept_from_children():
+                waiting = [pool.submit(write_shard, light, shards[number], spec, folder, number) for number in todo]
+            for future in as_completed(waiting):
+                future.result()
+                done += 1
+                if progress:
+                    progress(done, len(shards))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -140,44 +152,39 @@ def write_shard(table: ClipTable, rows: list[int], spec: StoreSpec, folder: Path
     problems: list[Problem] = []
     frames: dict[str, list[int]] = {name: [] for name in ("count", "height", "width", "total", "start", "first")}
     ends: list[int] = []
-    temporary = _shard_file(folder, number).with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as packed:
-            for clip in rows:
-                images, total = _decode(table, clip, spec, problems)
-                count, height, width = images.shape[:3]
-                for name, value in zip(frames, (count, height, width, total, packed.tell(), len(ends)), strict=True):
-                    frames[name].append(value)
-                for image in images:
-                    packed.write(_pack(image, spec))
-                    ends.append(packed.tell())
-        temporary.replace(_frames_file(folder, number))
+    with written(_frames_file(folder, number)) as temporary, temporary.open("wb") as packed:
+        for clip in rows:
+            images, total = _decode(table, clip, spec, problems)
+            count, height, width = images.shape[:3]
+            for name, value in zip(frames, (count, height, width, total, packed.tell(), len(ends)), strict=True):
+                frames[name].append(value)
+            for image in images:
+                packed.write(_pack(image, spec))
+                ends.append(packed.tell())
 
-        grids, raw = {}, {}
-        performances = frame.iloc[rows].drop_duplicates("performance").to_dict("records")
-        for place, row in enumerate(performances):
-            recording = read_performance(table, layout, row)
-            problems += [Problem(d.path, d.kind, d.detail) for d in recording.defects]
-            for sensor in table.sensors:
-                found = recording.recordings[sensor.name]
-                if found is None:
-                    continue
-                grids[f"{place}/{sensor.name}"] = to_grid(
-                    found, recording.start, recording.end, spec.sensor_grid, spec.max_gap, sensor.angular
-                )
-                raw[f"{row['performance']}|{sensor.name}"] = np.column_stack([found.seconds, found.values])
-        _save(temporary, folder / SHARDS / f"{number:05d}.rows.npz", raw)
-        index: dict[str, np.ndarray] = {f"frames/{k}": np.asarray(v, np.int64) for k, v in frames.items()}
-        index["frames/ends"] = np.asarray(ends, np.int64)
+    grids, raw = {}, {}
+    performances = frame.iloc[rows].drop_duplicates("performance").to_dict("records")
+    for place, row in enumerate(performances):
+        recording = read_performance(table, layout, row)
+        problems += [Problem(d.path, d.kind, d.detail) for d in recording.defects]
         for sensor in table.sensors:
-            empty = np.zeros((spec.sensor_grid, 3), np.float32), np.zeros(spec.sensor_grid, bool)
-            both = [grids.get(f"{place}/{sensor.name}", empty) for place in range(len(performances))]
-            index[f"sensors/{sensor.name}"] = np.stack([values for values, _ in both])
-            index[f"measured/{sensor.name}"] = np.stack([measured for _, measured in both])
-        index["problems"] = np.asarray(json.dumps([asdict(problem) for problem in problems]))
-        _save(temporary, _shard_file(folder, number), index)
-    finally:
-        temporary.unlink(missing_ok=True)
+            found = recording.recordings[sensor.name]
+            if found is None:
+                continue
+            grids[f"{place}/{sensor.name}"] = to_grid(
+                found, recording.start, recording.end, spec.sensor_grid, spec.max_gap, sensor.angular
+            )
+            raw[f"{row['performance']}|{sensor.name}"] = np.column_stack([found.seconds, found.values])
+    _save(folder / SHARDS / f"{number:05d}.rows.npz", raw)
+    index: dict[str, np.ndarray] = {f"frames/{k}": np.asarray(v, np.int64) for k, v in frames.items()}
+    index["frames/ends"] = np.asarray(ends, np.int64)
+    for sensor in table.sensors:
+        empty = np.zeros((spec.sensor_grid, 3), np.float32), np.zeros(spec.sensor_grid, bool)
+        both = [grids.get(f"{place}/{sensor.name}", empty) for place in range(len(performances))]
+        index[f"sensors/{sensor.name}"] = np.stack([values for values, _ in both])
+        index[f"measured/{sensor.name}"] = np.stack([measured for _, measured in both])
+    index["problems"] = np.asarray(json.dumps([asdict(problem) for problem in problems]))
+    _save(_shard_file(folder, number), index)
 
 
 def _decode(table: ClipTable, row: int, spec: StoreSpec, problems: list[Problem]) -> tuple[np.ndarray, int]:
@@ -219,7 +226,7 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
         values = clips[column]
         merged[f"clips/{column}"] = values.to_numpy(np.int64 if column in IDENTITY[1:] else np.str_)
     merged["clips/video"] = merged["frames/count"] > 0
-    _save(folder / f"index.{os.getpid()}.tmp", folder / INDEX, merged)
+    _save(folder / INDEX, merged)
     problems = [problem for part in parts for problem in json.loads(str(part["problems"]))]
     manifest: dict[str, Any] = identity(table, spec) | {
         "decoder": decoder(),
@@ -231,18 +238,18 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
         },
         "problems": problems + [asdict(Problem(d.path, d.kind, d.detail)) for d in table.defects],
     }
-    temporary = folder / f"manifest.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(sealed(manifest, folder), indent=1, sort_keys=True), "utf-8")
-    temporary.replace(folder / MANIFEST)
-    for left in (folder / SHARDS).glob("*.tmp"):  # by runs that were killed
-        left.unlink(missing_ok=True)
+    with written(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(sealed(manifest, folder), indent=1, sort_keys=True), "utf-8")
 
 
 def _read_shard(path: Path) -> dict[str, np.ndarray]:
     """The index of a shard; one that is damaged is removed, so that the same command writes it again."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            found = {name: arrays[name] for name in arrays.files}
+        if not {"problems", "frames/count", "frames/ends"} <= found.keys():
+            raise ValueError("it is no index of a part")
+        return found
     except (TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         path.unlink()
         raise HarnessError(
@@ -277,10 +284,9 @@ def _refuse_without_room(folder: Path, clips: int, spec: StoreSpec) -> None:
         )
 
 
-def _save(temporary: Path, final: Path, arrays: dict[str, np.ndarray]) -> None:
-    with temporary.open("wb") as stream:
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with written(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
-    temporary.replace(final)
 
 
 def _frames_file(folder: Path, number: int) -> Path:
@@ -289,8 +295,3 @@ def _frames_file(folder: Path, number: int) -> Path:
 
 def _shard_file(folder: Path, number: int) -> Path:
     return folder / SHARDS / f"{number:05d}.npz"
-
-
-def _worker() -> None:
-    """Ctrl-C is for the parent, which lets running shards end and drops the rest."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

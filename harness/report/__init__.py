@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmact_oneshot.harness.report.results.load import load, records_folder
 from mmact_oneshot.harness.report.results.metric import known_metrics
 from mmact_oneshot.harness.report.results.report import Report, build
+from mmact_oneshot.harness.runtime.atomic import written
+from mmact_oneshot.harness.runtime.lease import lease
 
-__all__ = ["Report", "read_report", "records_folder", "write_files", "write_overview", "write_report"]
+__all__ = ["Report", "alone", "read_report", "records_folder", "write_files", "write_overview", "write_report"]
 
 FIGURES = "figures"
 HELD = ("rows.csv", "pairs.csv", "classes.csv", "report.tex", "references.bib")  # files that the page holds
@@ -37,8 +40,16 @@ def write_report(folder: Path) -> tuple[Report, list[Path]]:
         HarnessError: no records, or a broken one; the file and the field are named.
     """
     records = records_folder(folder)
-    report = read_report(records)
-    return report, write_files(report, records, records.parent)
+    with alone(records.parent):
+        report = read_report(records)
+        return report, write_files(report, records, records.parent)
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """No other process writes a report into a folder meanwhile, so that none writes an older one over a newer."""
+    with lease(out / "report.lock", "the report"):
+        yield
 
 
 def write_files(
@@ -69,6 +80,7 @@ def write_files(
     charts = {block.file: block.figure for block in content.blocks() if isinstance(block, Chart) and block.file}
     all_figures = charts if matrix is None else {"matrix": matrix, **charts}
     drawn = figure_files(all_figures, f"{title(report)} · {subtitle(report)}", tuple(warnings(report)), every_png)
+    (out / FIGURES).mkdir(exist_ok=True)
     _write(out / FIGURES, drawn)
     for old in (out / FIGURES).iterdir():  # of a study or suite that is no more
         if old.name not in drawn and old.suffix in {".svg", ".png"}:
@@ -92,9 +104,7 @@ def write_overview(reports: Mapping[str, Report], folder: Path, out: Path) -> Pa
 
 
 def _write(out: Path, content: Mapping[str, bytes]) -> list[Path]:
-    out.mkdir(parents=True, exist_ok=True)
     for name, data in content.items():
-        temporary = out / f"{name}.tmp"
-        temporary.write_bytes(data)
-        temporary.replace(out / name)
+        with written(out / name, f"{Path(name).suffix}.tmp") as temporary:
+            temporary.write_bytes(data)
     return [out / name for name in content]

@@ -6,6 +6,7 @@ machine loses it at once.
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -32,15 +33,17 @@ def lease(path: Path, what: str, watcher: Watcher | None = None) -> Iterator[Non
     Raises:
         HarnessError: the folder cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     held = SoftFileLease(path, lease_duration=DURATION, thread_local=False)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         held.acquire(timeout=0)
     except Timeout:
         (watcher or Silent()).note(f"  waiting: {what} is being done by {holder(path)}")
         held.acquire(poll_interval=0.5)
-    except PermissionError as error:
-        raise HarnessError("cannot be written to.", where=path.parent, remedy="Choose another --out.") from error
+    except OSError as error:
+        if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise
+        raise HarnessError("cannot be written to.", where=path.parent, remedy="Choose another folder.") from error
     try:
         yield
     finally:
@@ -53,7 +56,7 @@ def holder(path: Path) -> str:
         silent = max(0.0, time.time() - path.stat().st_mtime)
         owner = SoftFileLease(path, lease_duration=DURATION).owner
         if owner is not None:
-            here = " (this machine)" if owner.hostname == socket.gethostname() else ""
+            here = " (this machine)" if owner.hostname.partition("?")[0] == socket.gethostname() else ""
             return (
                 f"process {owner.pid} on {owner.hostname}{here}, last sign of life {silent:.0f} s ago; one that is "
                 f"gone loses its lease after {DURATION:.0f} s ({path})"

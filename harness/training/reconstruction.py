@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmact_oneshot.harness.api import Pretraining, Reconstruction
 from mmact_oneshot.harness.data.task.clip_source import ClipSource
+from mmact_oneshot.harness.runtime.atomic import written
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.training.pretraining_draws import mask_draws
 
@@ -169,7 +170,5 @@ def _write(figure: Any, out: Path) -> None:
 
     drawn = BytesIO()
     figure.savefig(drawn, format="png")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_suffix(".tmp")
-    Image.open(drawn).convert("RGB").quantize(256).save(temporary, format="png", optimize=True)
-    temporary.replace(out)
+    with written(out) as temporary:
+        Image.open(drawn).convert("RGB").quantize(256).save(temporary, format="png", optimize=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -194,12 +196,21 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPa
     assert "the same command continues" in result.output
 
 
-def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, recordings: Path) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device", "some/file")
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "free some space"), (errno.EROFS, "--out or --store"), (errno.EACCES, "--out or --store"),
+     (errno.EIO, "run again"), (errno.ESTALE, "mount it again")],
+)  # fmt: skip
+def test_what_is_wrong_with_the_machine_is_one_message(
+    number: int, remedy: str, monkeypatch: pytest.MonkeyPatch, recordings: Path
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "some/file")
 
-    monkeypatch.setattr("mmact_oneshot.harness.benchmark.request.open_task", full)
-    assert "the disk is full (some/file)" in refused(oneshot("run", "--data", recordings))
+    monkeypatch.setattr("mmact_oneshot.harness.benchmark.request.open_task", fails)
+    told = refused(oneshot("run", "--data", recordings))
+    assert f"{os.strerror(number)} (some/file). What is done is kept; " in told
+    assert remedy in told
 
 
 def test_methods_check_and_audit() -> None:

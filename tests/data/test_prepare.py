@@ -49,7 +49,7 @@ class InProcess:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(module, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(module, "decoding_pool", InProcess)
     return iter(())
 
 
@@ -102,7 +102,7 @@ def test_raw_rows_are_kept_at_their_own_rate(store: Store) -> None:
 def test_a_second_run_does_nothing(store: Store, table: ClipTable, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_prepared(table, STORE, store.folder.parent)
     before = {path: path.stat().st_mtime_ns for path in store.folder.rglob("*")}
-    monkeypatch.setattr(module, "ProcessPoolExecutor", None)  # whoever starts a worker fails
+    monkeypatch.setattr(module, "decoding_pool", None)  # whoever starts a worker fails
     assert_same(prepare(table, STORE, store.folder.parent), store)
     assert {path: path.stat().st_mtime_ns for path in store.folder.rglob("*")} == before
 
@@ -196,7 +196,7 @@ def test_a_dead_worker_is_one_clear_message(table: ClipTable, tmp_path: Path, mo
 
             return super().submit(die)
 
-    monkeypatch.setattr(module, "ProcessPoolExecutor", Dies)
+    monkeypatch.setattr(module, "decoding_pool", Dies)
     with pytest.raises(HarnessError, match=r"worker process died.*0 of 3 parts.*same command continues"):
         prepare(table, STORE, tmp_path)
 
@@ -215,10 +215,10 @@ def test_a_disk_that_fills_up_is_one_clear_message_and_what_is_done_stays(
 ) -> None:
     save = module._save
 
-    def full(temporary: Path, final: Path, arrays: dict[str, np.ndarray]) -> None:
-        if final.name == "00002.rows.npz":
+    def full(path: Path, arrays: dict[str, np.ndarray]) -> None:
+        if path.name == "00002.rows.npz":
             raise OSError(errno.ENOSPC, "No space left on device")
-        save(temporary, final, arrays)
+        save(path, arrays)
 
     monkeypatch.setattr(module, "_save", full)
     with pytest.raises(HarnessError, match=r"the disk is full; 2 of 3 parts are done and kept.*same command continues"):
@@ -237,7 +237,7 @@ def test_a_disk_that_fills_up_at_the_very_end_is_told_alike(
     with pytest.raises(HarnessError, match="the disk is full; 3 of 3 parts"):
         prepare(table, STORE, tmp_path)
     monkeypatch.undo()
-    monkeypatch.setattr(module, "ProcessPoolExecutor", None)  # no part is decoded again
+    monkeypatch.setattr(module, "decoding_pool", None)  # no part is decoded again
     with pytest.raises(TypeError):
         prepare(table, STORE.model_copy(update={"frames": 3}), tmp_path)
 

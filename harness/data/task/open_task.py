@@ -82,7 +82,7 @@ def _prepared(
     started = time.perf_counter()
     watcher.begin(f"decoding {len(table.frame):,} clips", None)
     try:
-        store = prepare(table, settings.store, stores, workers=workers, progress=watcher.advance)
+        store = prepare(table, settings.store, stores, workers=workers, progress=watcher.advance, watcher=watcher)
     finally:
         watcher.end()
     watcher.note(f"prepared {len(table.frame):,} clips in {time.perf_counter() - started:.0f} s: {store.folder}")
