@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: installed table test fast bench gpu lint types tree docs python clean
+.PHONY: installed table test fast bench gpu golden same lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -20,6 +20,14 @@ fast: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python -m pytest tests/benchmarks --benchmark-only
+
+# the golden numbers made anew: after a change of numbers that is wanted
+golden: $(VENV)/installed
+	$(VENV)/bin/python -m tests.golden --accept
+
+# one small table in every way that must give the same records, and in some that need not
+same: $(VENV)/installed
+	$(VENV)/bin/python -m tests.sameness
 
 # ten minutes on a machine with one GPU: into results/gpu. An interpreter whose torch finds it is used as it is; GPU has
 # further arguments, as in make gpu PYTHON=python3 GPU='--minutes 5'

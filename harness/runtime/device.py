@@ -56,6 +56,7 @@ class Device:
             "device": torch.cuda.get_device_name(self.torch) if cuda else platform.processor() or platform.machine(),
             "type": self.torch.type,
             "precision": self.precision,
+            "instructions": torch.backends.cpu.get_cpu_capability(),  # other ones, other sums
             "threads": torch.get_num_threads(),
             "cores": os.cpu_count(),
         }
