@@ -63,7 +63,7 @@ def archive(path: Path, trap: Trap, legacy: bool) -> Path:
 
 def objects(path: Path, trap: Trap, name: str) -> Path:
     """An NPZ file with an array of objects, which is a pickle."""
-    np.savez(path, **{name: np.array([trap], dtype=object)})
+    np.savez(path, **{name: np.array([trap], dtype=object)})  # type: ignore[arg-type]
     return path
 
 
