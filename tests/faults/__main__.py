@@ -1,6 +1,8 @@
 """What a run survives: every kind of fault, tried, and a table of what was survived.
 
 python -m tests.faults --moments 50 --out faults.json
+
+Records name the commit of the code, so the checkout must stay as it is meanwhile.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def main() -> None:
         if name in NEED_MOUNTS and not can_mount():
             outcomes[name] = Outcome(impossible="no user namespace with mounts of its own here (unshare)")
         else:
-            outcomes[name] = outcome_of(trials, place, most(given.moments))
+            outcomes[name] = outcome_of(trials, place, most(given.moments), 1 if given.quick else None)
         _say(_line(name, outcomes[name]))
         for trial, wrong in outcomes[name].wrong.items():
             for each in wrong:
@@ -65,6 +67,7 @@ def _say(line: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--moments", type=int, default=50, help="at which a run, prepare and report are killed")
+    parser.add_argument("--quick", action="store_true", help="one trial of each kind")
     parser.add_argument("--only", action="append", help="a kind of fault; repeatable")
     parser.add_argument("--out", type=Path, help="a JSON file of what was tried and what was not survived")
     return parser.parse_args()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.place import Place
-from tests.faults.trials import Trial, cut_off, success
+from tests.faults.trials import Trials, cut_off, success
 
 DAYS = 3 * 86400.0
 
 
-def clock_set_back(place: Place, count: int) -> Iterator[Trial]:
+def clock_set_back(place: Place, count: int) -> Trials:
     out = place.new("clock run")
     process = place.run(out)
     process.until(lambda: any(out.glob("checkpoints/*.state")))

@@ -33,6 +33,10 @@ def can_mount() -> bool:
     return os.environ.get(ENTERED) == "own"
 
 
+class NoMountError(Exception):
+    """A file system could not be mounted, or not be unmounted."""
+
+
 @contextmanager
 def small(folder: Path, megabytes: float) -> Iterator[Path]:
     """An empty file system of a size, in a folder that is made."""
@@ -45,7 +49,7 @@ def small(folder: Path, megabytes: float) -> Iterator[Path]:
 def read_only(folder: Path) -> Iterator[None]:
     """A folder whose files cannot be written, by root neither."""
     with _mounted(folder, "--bind", str(folder)):
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        _do("mount", "-o", "remount,bind,ro", str(folder))
         yield
 
 
@@ -78,13 +82,19 @@ def fill(folder: Path, pages: int = 0) -> Path:
 
 def _bind(device: Path, place: Path) -> None:
     place.touch()
-    subprocess.run(["mount", "--bind", str(device), str(place)], check=True)
+    _do("mount", "--bind", str(device), str(place))
 
 
 @contextmanager
 def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
-    subprocess.run(["mount", *arguments, str(folder)], check=True)
+    _do("mount", *arguments, str(folder))
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        _do("umount", "--lazy", str(folder))
+
+
+def _do(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoMountError(f"{' '.join(command)}: {done.stderr.strip()}")

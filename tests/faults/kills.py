@@ -7,18 +7,17 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.place import Place
 from tests.faults.processes import Process, children
-from tests.faults.trials import Trial, cut_off, refusal, success
+from tests.faults.trials import Trials, cut_off, refusal, success
 
 SEED = 20260
 
 
-def killed_runs(place: Place, count: int) -> Iterator[Trial]:
+def killed_runs(place: Place, count: int) -> Trials:
     """Every fifth is killed twice: the second time while it goes on."""
     for number, moment in enumerate(_moments(place, "run", count)):
         out = place.new(f"run {number}")
@@ -33,7 +32,7 @@ def killed_runs(place: Place, count: int) -> Iterator[Trial]:
         shutil.rmtree(out)
 
 
-def killed_prepares(place: Place, count: int) -> Iterator[Trial]:
+def killed_prepares(place: Place, count: int) -> Trials:
     """The store is then made as if nothing had been, and the killed process leaves no worker behind."""
     for number, moment in enumerate(_moments(place, "prepare", count)):
         store = place.new(f"prepare {number}")
@@ -43,7 +42,7 @@ def killed_prepares(place: Place, count: int) -> Iterator[Trial]:
         shutil.rmtree(store)
 
 
-def killed_reports(place: Place, count: int) -> Iterator[Trial]:
+def killed_reports(place: Place, count: int) -> Trials:
     for number, moment in enumerate(_moments(place, "report", count)):
         out = place.new(f"report {number}")
         shutil.copytree(place.undisturbed / "records", out / "records")
@@ -53,7 +52,7 @@ def killed_reports(place: Place, count: int) -> Iterator[Trial]:
         shutil.rmtree(out)
 
 
-def killed_workers(place: Place, count: int) -> Iterator[Trial]:
+def killed_workers(place: Place, count: int) -> Trials:
     """One worker process of ``prepare`` is killed, and then the command is repeated."""
     for number, moment in enumerate(_moments(place, "prepare", count, "worker")):
         store = place.new(f"worker {number}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tests.faults.clocks import clock_set_back
 from tests.faults.full_disks import WRITES, full_by_size, full_in_prepare, full_in_run
@@ -12,9 +12,9 @@ from tests.faults.place import Place
 from tests.faults.read_only import read_only_folders
 from tests.faults.shared_memory import no_shared_memory
 from tests.faults.together import together
-from tests.faults.trials import Trial
+from tests.faults.trials import Trials
 
-Trials = Callable[[Place, int], Iterator[Trial]]
+Kind = Callable[[Place, int], Trials]
 
 
 def _each(moments: int) -> int:
@@ -25,7 +25,7 @@ def _fifth(moments: int) -> int:
     return max(1, moments // 5)
 
 
-KINDS: dict[str, tuple[Trials, Callable[[int], int]]] = {
+KINDS: dict[str, tuple[Kind, Callable[[int], int]]] = {
     "run killed": (killed_runs, _each),
     "prepare killed": (killed_prepares, _each),
     "report killed": (killed_reports, _each),

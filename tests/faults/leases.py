@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 from mmact_oneshot.harness.runtime import lease as leases
-from tests.faults.place import Place
+from tests.faults.place import Place, changed
 from tests.faults.processes import Process, start_function
-from tests.faults.trials import Trial, cut_off, success
+from tests.faults.trials import Trials, cut_off, success
+from tests.helpers.run_folders import lasting_files
 
 DURATION = 4.0  # seconds, in place of a minute
 
 
-def stale_leases(place: Place, count: int) -> Iterator[Trial]:
+def stale_leases(place: Place, count: int) -> Trials:
     """A run is killed while it holds a lease; the marker that it leaves is made that of another holder."""
     for name, change, waits in (
         ("a holder that was killed here", lambda text, pid: text, False),
@@ -45,24 +44,29 @@ def stale_leases(place: Place, count: int) -> Iterator[Trial]:
         yield name, wrong
 
 
-def forced(place: Place, count: int) -> Iterator[Trial]:
+def forced(place: Place, count: int) -> Trials:
     """``--force`` beside a run that is in the middle of a step: it waits for it, and both end well."""
     out = place.new("forced")
     first = place.run(out)
     first.until(lambda: any(out.glob("checkpoints/*.state")))
+    first.stop()  # in the middle of a step, for as long as the other needs to come to it
     second = place.run(out, "--force")
+    second.until(lambda: "waiting:" in second.printed)
+    first.go_on()
     wrong = success(first) + success(second)
     if not re.search(r"waiting: .* is being done by process", second.printed):
         wrong.append(f"it did not wait: {second.printed[-300:]!r}")
     left = [str(path.relative_to(out)) for path in out.rglob("*") if path.suffix in {".tmp", ".lock", ".state"}]
-    lacking = sorted(_records(place.undisturbed) - _records(out))
+    whole, found = lasting_files(place.undisturbed), lasting_files(out)
+    wrong += changed(whole, found)
+    lacking = sorted(set(whole) - set(found))
     yield (
         "a run beside one that is forced",
         wrong + [f"{each} was left" for each in left] + [f"{each} is missing" for each in lacking],
     )
 
 
-def held(place: Place, count: int) -> Iterator[Trial]:
+def held(place: Place, count: int) -> Trials:
     """A holder that lives is waited for, however long; whoever waits is told who, where, since when and what to do."""
     out = place.new("held")
     path = out / "locks" / "records.lock"
@@ -87,10 +91,6 @@ def held(place: Place, count: int) -> Iterator[Trial]:
 def _said(process: Process, *phrases: str) -> list[str]:
     said = " ".join(process.printed.split())
     return [f"{phrase!r} is not said: {said[-300:]!r}" for phrase in phrases if phrase not in said]
-
-
-def _records(out: Path) -> set[str]:
-    return {str(path.relative_to(out)) for path in (out / "records").rglob("*.json")}
 
 
 def _short() -> None:

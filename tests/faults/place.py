@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.faults.processes import Patch, Process, start, start_function
 from tests.helpers.run_folders import accesses, files_of, lasting_files
@@ -17,10 +18,11 @@ SMALL = [
     "input.sensor_length=32", "sensor_encoder.width=8", "transformer.patch=4",
     "warm_start.steps=6", "warm_start.validations=3", "warm_start.episodes_per_step=1", "warm_start.queries=1",
     "frozen.steps=6", "frozen.validations=3", "frozen.episodes_per_step=1", "frozen.queries=1",
-    "frozen.search=[0.003,0.01]", "pretraining.epochs=2", "pretraining.checkpoints=2", "pretraining.batch=8",
-    "episodes=40", "ablation_episodes=10", "ablate=modalities", "seeds=[0]",
+    "frozen.search=[0.003,0.01]", "pretraining.epochs=1", "pretraining.checkpoints=1", "pretraining.batch=8",
+    "episodes=20", "seeds=[0]",
 ]  # fmt: skip
-ROWS = ["--method", "mu_mae", "--method", "protonet", "--method", "random", "--modalities", "sensors"]
+ROWS = ["--method", "protonet", "--method", "random", "--modalities", "sensors"]
+PRETRAINED = ["--method", "mu_mae", "--modalities", "sensors"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Place:
         return self.folder / "reported"
 
     @property
+    def pretrained(self) -> Path:
+        """An undisturbed run with a pre-training; it is made by whoever asks first, and takes longer."""
+        out = self.folder / "pretrained"
+        if not out.exists():
+            process = self.run(out, rows=PRETRAINED)
+            assert process.wait() == 0, process.printed
+        return out
+
+    @property
     def temporary(self) -> Path:
         """Where processes put temporary files."""
         return self.folder / "tmp"
@@ -64,11 +75,18 @@ class Place:
         place.mkdir(parents=True)
         return place
 
-    def run(self, out: Path, *more: object, store: Path | None = None, patch: Patch | None = None) -> Process:
+    def run(
+        self,
+        out: Path,
+        *more: object,
+        store: Path | None = None,
+        patch: Patch | None = None,
+        rows: Sequence[str] = ROWS,
+    ) -> Process:
         """``oneshot run`` into a folder."""
         arguments = [
             "run", "--data", self.recordings, "--split", self.folder / "split.toml", "--store", store or self.store,
-            "--out", out, "--device", "cpu", *ROWS, *_sets(SMALL), *more,
+            "--out", out, "--device", "cpu", *rows, *_sets(SMALL), *more,
         ]  # fmt: skip
         return self._start(arguments, patch)
 
@@ -86,16 +104,19 @@ class Place:
         number = sum(1 for _ in logs.glob("*")) if logs.is_dir() else 0
         return start(arguments, logs / f"{number:04d}.log", self.temporary, patch)
 
-    def lost_in_run(self, out: Path, repeated: Counter[tuple[str, str]] | None = None) -> list[str]:
+    def lost_in_run(
+        self, out: Path, repeated: Counter[tuple[str, str]] | None = None, undisturbed: Path | None = None
+    ) -> list[str]:
         """What a run's folder lacks, has otherwise or has too much, beside an undisturbed one.
 
         Args:
             repeated: accesses to test suites that were cut off and are in the log once more.
+            undisturbed: the run with the same rows, where it is another one.
         """
-        whole, found = lasting_files(self.undisturbed), lasting_files(out)
-        wrong = [f"{name} is not as undisturbed" for name in whole if name in found and whole[name] != found[name]]
-        wrong += _beside(_names(self.undisturbed), _names(out))
-        expected = accesses(self.undisturbed) + (repeated or Counter())
+        undisturbed = undisturbed or self.undisturbed
+        wrong = changed(lasting_files(undisturbed), lasting_files(out))
+        wrong += _beside(_names(undisturbed), _names(out))
+        expected = accesses(undisturbed) + (repeated or Counter())
         if accesses(out) != expected:
             wrong.append(f"the log has {accesses(out) - expected} too much and lacks {expected - accesses(out)}")
         return wrong + self.strewn()
@@ -150,6 +171,11 @@ def _names(out: Path) -> set[str]:
     return {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and "tensorboard" not in path.parts}
 
 
+def changed(whole: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Files that both have, with another content."""
+    return [f"{name} is not as undisturbed" for name in whole if name in found and whole[name] != found[name]]
+
+
 def _beside(whole: set[str], found: set[str]) -> list[str]:
     lacking = [f"{name} is missing" for name in sorted(whole - found)]
     return lacking + [f"{name} was left" for name in sorted(found - whole)]
@@ -157,5 +183,4 @@ def _beside(whole: set[str], found: set[str]) -> list[str]:
 
 def _differences(whole: Path, found: Path) -> list[str]:
     one, other = files_of(whole), files_of(found)
-    wrong = [f"{name} is not as undisturbed" for name in one if name in other and one[name] != other[name]]
-    return wrong + _beside(set(one), set(other))
+    return changed(one, other) + _beside(set(one), set(other))

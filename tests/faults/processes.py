@@ -10,8 +10,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import torch
 
 PATIENCE = 120.0  # seconds that no process of these sizes needs
 Patch = Callable[[], object]
@@ -65,6 +68,13 @@ class Process:
         os.kill(self.pid, signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
+    def stop(self) -> None:
+        """Have a process stand still until it may go on."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def until(self, met: Callable[[], bool]) -> bool:
         """Wait for something; False where the process ended before it."""
         while not self.over():
@@ -109,6 +119,7 @@ def start_function(function: Callable[[], object], log: Path, folder: Path, patc
         os.setsid()
         _print_to(log)
         os.environ["TMPDIR"] = str(folder)
+        torch.set_num_threads(1)  # tensors are so small that threads only wait for each other
         if patch is not None:
             patch()
         function()
@@ -139,7 +150,9 @@ def in_session(session: int) -> list[int]:
 
 def children(pid: int) -> list[int]:
     """Processes that one has started and that run."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    with suppress(OSError):  # it has ended meanwhile
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def _print_to(log: Path) -> None:

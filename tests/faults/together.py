@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.faults.place import Place
-from tests.faults.trials import Trial, success
+from tests.faults.trials import Trials, success
 
 
-def together(place: Place, count: int) -> Iterator[Trial]:
+def together(place: Place, count: int) -> Trials:
     for repetition in range(count):
         for number in (2, 3):
             store = place.new(f"together prepare {number}")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+from tests.faults.file_systems import NoMountError
 from tests.faults.place import Place
 from tests.faults.processes import Process
 from tests.helpers.run_folders import accesses
 
 Trial = tuple[str, list[str]]
 """What was done, and each thing that is wrong after it."""
+Trials = Generator[Trial, None, None]
 
 
 @dataclass
@@ -35,20 +39,23 @@ class Outcome:
         return self.tried - len(self.wrong)
 
 
-def outcome_of(trials: Callable[[Place, int], Iterator[Trial]], place: Place, count: int) -> Outcome:
-    """Do all trials of a kind. One that cannot go on, such as a process that hangs, is over and not survived."""
+def outcome_of(trials: Callable[[Place, int], Trials], place: Place, count: int, most: int | None = None) -> Outcome:
+    """Do the trials of a kind, or the first few. One that cannot go on, such as a process that hangs, is not survived
+    and the last of its kind."""
     found, started = Outcome(), time.monotonic()
-    running = trials(place, count)
-    while True:
+    with closing(trials(place, count)) as running:
         try:
-            name, wrong = next(running)
-        except StopIteration:
-            break
-        except (OSError, AssertionError) as error:
-            name, wrong = "a trial that could not be ended", [f"{type(error).__name__}: {error}"]
-        found.tried += 1
-        if wrong:
-            found.wrong[name] = wrong
+            for name, wrong in islice(running, most):
+                found.tried += 1
+                if wrong:
+                    found.wrong[f"{found.tried}: {name}"] = wrong
+        except (OSError, AssertionError, NoMountError) as error:
+            if isinstance(error, NoMountError) and not found.tried:
+                found.impossible = str(error)
+            else:
+                found.tried += 1
+                text = f"{type(error).__name__}: {error}"
+                found.wrong[f"{found.tried}: could not be ended, and none after it was tried"] = [text]
     found.seconds = time.monotonic() - started
     return found
 
@@ -61,7 +68,7 @@ def refusal(process: Process, *phrases: str, code: int = 2) -> list[str]:
     errors = [line for line in printed.splitlines() if line.startswith("error: ")]
     if ended != code or len(errors) != 1:
         return [f"exit code {ended} and {len(errors)} lines of error: {printed[-300:]!r}"]
-    return [f"{phrase!r} is not in {errors[0]!r}" for phrase in phrases if phrase not in errors[0]]
+    return [f"{phrase!r} is not in {errors[0]!r}" for phrase in phrases if phrase.lower() not in errors[0].lower()]
 
 
 def success(process: Process) -> list[str]:
