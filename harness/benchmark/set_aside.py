@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 
 from mmact_oneshot.harness.benchmark.plan import Plan
+from mmact_oneshot.harness.benchmark.step_lease import step_lease
+from mmact_oneshot.harness.benchmark.steps import all_steps
 from mmact_oneshot.harness.records import (
     EvaluationRecord,
     PretrainingRecord,
@@ -22,20 +26,35 @@ FOLDER = "replaced"
 def set_aside(workspace: Workspace, plan: Plan) -> tuple[Path, list[Path]]:
     """Move all records and weights of a plan's jobs into a new folder ``replaced/N``, under the same names.
 
-    The log of test accesses, the suites, and rows that are no part of the plan stay where they are.
+    The log of test accesses, the suites, and rows that are no part of the plan stay where they are. A step that
+    another process is doing is waited for.
 
     Returns:
         The new folder, and the files that were moved, as they were called below the run's folder.
     """
-    number = 1 + sum(1 for _ in (workspace.folder / FOLDER).glob("*"))
-    target = workspace.folder / FOLDER / str(number)
     moved = []
-    for path in dict.fromkeys(_files(workspace, plan)):
-        name = path.relative_to(workspace.folder)
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target / name)
-        moved.append(name)
+    with ExitStack() as held:
+        for _, step in sorted(all_steps(workspace, plan).items()):  # in one order, so that two of these do not block
+            held.enter_context(step_lease(workspace, step))
+        target = _new_folder(workspace.folder / FOLDER)
+        for path in dict.fromkeys(_files(workspace, plan)):
+            name = path.relative_to(workspace.folder)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target / name)
+            moved.append(name)
+        if not moved:
+            target.rmdir()
     return target, moved
+
+
+def _new_folder(parent: Path) -> Path:
+    """The first of ``1``, ``2``, ... that is not there, made."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        with suppress(FileExistsError):
+            (parent / str(number)).mkdir()
+            break
+    return parent / str(number)
 
 
 def _files(workspace: Workspace, plan: Plan) -> Iterator[Path]:

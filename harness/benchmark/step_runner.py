@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mmact_oneshot.harness.api import NotApplicable
 from mmact_oneshot.harness.benchmark.plan import Plan
 from mmact_oneshot.harness.benchmark.row import RowRunner
+from mmact_oneshot.harness.benchmark.step_lease import step_lease
 from mmact_oneshot.harness.benchmark.steps import (
     PretrainingStep,
     RowStep,
@@ -20,7 +21,6 @@ from mmact_oneshot.harness.benchmark.steps import (
 )
 from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError, OutOfMemory
-from mmact_oneshot.harness.runtime.lease import lease
 from mmact_oneshot.harness.runtime.memory import first_line, free, ran_out_of_memory
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
 from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
@@ -85,12 +85,10 @@ class StepRunner:
     @contextmanager
     def _alone(self, step: Step) -> Iterator[None]:
         """No other run does the step meanwhile; ranks of one training have one lease."""
-        workspace, name = self.training.workspace, step.id.replace("/", "-")
         with ExitStack() as held:
-            file = workspace.folder / "locks" / f"{name}.lock"
 
             def hold() -> None:
-                held.enter_context(lease(file, step.id, workspace.watcher))
+                held.enter_context(step_lease(self.training.workspace, step))
 
             ranks.from_first(hold)
             yield

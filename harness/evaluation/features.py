@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -97,7 +98,21 @@ class FeatureTable:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="oneshot-features-")
         path = Path(self._folder.name) / name.replace("/", "_")
+        with path.open("wb") as stream:
+            _reserve(stream.fileno(), size)
         return torch.from_file(str(path), shared=True, size=int(np.prod(shape)), dtype=dtype).view(shape)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room now: a mapped file without any ends the process when the disk is full (SIGBUS).
+
+    Raises:
+        OSError: there is not as much.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:  # macOS
+        os.truncate(file, size)
 
 
 def batches(rows: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.runtime.atomic import written
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.lease import lease
+from mmact_oneshot.harness.runtime.progress import Watcher
+from mmact_oneshot.harness.training.checkpoint import tensors_sha256
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,11 @@ class FeatureCache:
         path = self._path(key)
         try:
             with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})["about"])
+                kept = file.metadata() or {}
+                about = json.loads(kept["about"])
                 leaves = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if kept["sha256"] != tensors_sha256(leaves, kept["about"]):
+                return None
             os.utime(path)
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
@@ -43,6 +49,10 @@ class FeatureCache:
         table.write(0, leaves)
         table.seconds = about["seconds"]
         return table
+
+    def alone(self, key: object, watcher: Watcher) -> AbstractContextManager[None]:
+        """No other process computes the table of a key meanwhile; one that does is waited for."""
+        return lease(self._path(key).with_suffix(".lock"), "encoding the same clips", watcher)
 
     def put(self, key: object, table: FeatureTable) -> None:
         """Keep a table, and make room for it. One that alone is larger than the limit is not kept."""
@@ -54,10 +64,10 @@ class FeatureCache:
                 return
             about = {"size": table.size, "seconds": table.seconds, "dtype": str(table.dtype).removeprefix("torch.")}
             tensors = {"rows": torch.from_numpy(table.rows.astype(np.int64)), **table.leaves}
-            temporary = path.with_suffix(".tmp")
-            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary,
-                      metadata={"about": json.dumps(about)})  # fmt: skip
-            temporary.replace(path)
+            text = json.dumps(about)
+            whole = {name: value.contiguous() for name, value in tensors.items()}
+            with written(path) as temporary:
+                temporary.write_bytes(save(whole, {"about": text, "sha256": tensors_sha256(whole, text)}))
             self._evict()
 
     def _evict(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import reduce
 
 import numpy as np
@@ -119,15 +119,17 @@ class FrozenFeatures:
         rows: np.ndarray,
         batch: int,
     ) -> FeatureTable:
-        """Features out of the cache, or computed and put there."""
-        known = None if self.cache is None else self.cache.get(place)
-        if known is not None:
-            return known
-        with self._progress(title, len(rows)) as advance:
-            table = encode_clips(encode, source, rows, self.workspace.device, batch, advance, self.workspace.watcher)
-        if self.cache is not None:
-            self.cache.put(place, table)
-        return table
+        """Features out of the cache, or computed and put there, by one process at a time."""
+        device, watcher, cache = self.workspace.device, self.workspace.watcher, self.cache
+        with nullcontext() if cache is None else cache.alone(place, watcher):
+            known = None if cache is None else cache.get(place)
+            if known is not None:
+                return known
+            with self._progress(title, len(rows)) as advance:
+                table = encode_clips(encode, source, rows, device, batch, advance, watcher)
+            if cache is not None:
+                cache.put(place, table)
+            return table
 
     @contextmanager
     def _progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:

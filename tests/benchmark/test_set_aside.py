@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmact_oneshot.harness.benchmark.set_aside import FOLDER, set_aside
+from mmact_oneshot.harness.benchmark.step_lease import step_lease
+from mmact_oneshot.harness.benchmark.steps import all_steps
 from mmact_oneshot.harness.data.store import Store
 from mmact_oneshot.harness.records import (
     EvaluationRecord,
@@ -168,3 +171,20 @@ def test_a_broken_record_stops_a_run_before_it_begins(out: Path, store: Store) -
         run(place(store, out, titles))
     assert str(path) in str(refusal.value)
     assert not titles.titles
+
+
+def test_a_step_that_another_process_is_doing_is_waited_for(store: Store, out: Path) -> None:
+    """Its files are moved once it is done, and not from under it."""
+    watcher = Titles()
+    place_of_it = place(store, out, watcher)
+    plan, _ = planned(place_of_it)
+    step = next(iter(all_steps(place_of_it, plan).values()))
+    with ThreadPoolExecutor(1) as elsewhere:
+        with step_lease(place_of_it, step):
+            moved = elsewhere.submit(set_aside, place_of_it, plan)
+            with pytest.raises(TimeoutError):
+                moved.result(timeout=1.0)
+            assert not (out / FOLDER).exists()
+        target, files = moved.result(timeout=60.0)
+    assert target == out / FOLDER / "1"
+    assert files
