@@ -158,9 +158,6 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise _damaged(path) from error
     if not isinstance(content, dict):
         raise _damaged(path)
-    stated = content.pop("sha256", None)
-    if "files" in content and stated != digest(content):
-        raise _damaged(path)
     return content
 
 
@@ -198,6 +195,9 @@ def open_store(folder: Path) -> Store:
             where=manifest_path,
             remedy="Delete the folder and prepare again.",
         )
+    stated = manifest.pop("sha256", None)
+    if "files" in manifest and stated != digest(manifest):
+        raise _damaged(manifest_path)
     with np.load(require_intact(folder, manifest, INDEX), allow_pickle=False) as arrays:
         index = {name: arrays[name] for name in arrays.files}
     part = {

@@ -139,11 +139,7 @@ def _open_chunk(table: ClipTable, performances: Sequence[Sequence[dict[Any, Any]
                 check(table.root / clip["video"])
             except HarnessError as error:
                 defects.append(defect("video-unreadable", clip["video"], error.problem))
-        try:
-            defects += read_performance(table, layout, clips[0]).defects
-        except HarnessError as error:
-            path = str(error.where).removeprefix(f"{table.root}/")
-            defects.append(defect("sensor-file-unreadable", path, error.problem))
+        defects += read_performance(table, layout, clips[0]).defects
     return defects
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _load_archive(path: Path) -> object:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("torch compresses nothing")  # a small file could unpack to any size
+            if archive.testzip() is not None:  # torch does not look at checksums
+                raise ValueError("a checksum is wrong")
     # VideoMAE's files keep the command line beside the tensors; a Namespace is data and runs nothing
     with torch.serialization.safe_globals([argparse.Namespace]):
         content: object = torch.load(path, map_location="cpu", weights_only=True)

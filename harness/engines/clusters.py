@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from mmact_oneshot.harness.runtime.signals import interrupts_kept_from_children
 
 BATCH_SYSTEMS = {
     "slurm": "SLURMCluster",
@@ -74,7 +76,7 @@ def read_options(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(f"cannot be read ({error}).", where=path, remedy="Write KEY = VALUE lines.") from error
 
 
@@ -112,7 +114,9 @@ def _local(count: int) -> SpecCluster:
         environment = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
         workers[number] = {"cls": Nanny, "options": {**here, "nthreads": 1, "memory_limit": 0, "env": environment}}
     scheduler = {"cls": Scheduler, "options": {**here, "dashboard": True, "dashboard_address": "127.0.0.1:0"}}
-    return SpecCluster(workers, scheduler, silence_logs="ERROR")
+    resource_tracker.ensure_running()  # which is started with Ctrl-C let through
+    with interrupts_kept_from_children():  # by the thread that starts workers, now and later
+        return SpecCluster(workers, scheduler, silence_logs="ERROR")
 
 
 def _batch_system(wanted: ClusterOptions) -> Any:

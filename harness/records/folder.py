@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from pydantic import BaseModel
 
 from mmact_oneshot.harness.records.access import AccessLog
 from mmact_oneshot.harness.records.episodes import Episodes
-from mmact_oneshot.harness.records.reading import AGAIN, read_record
+from mmact_oneshot.harness.records.reading import AGAIN, read_record, sealed
 from mmact_oneshot.harness.records.schema import AnyRecord, EvaluationRecord, Record, SuiteRecord
+from mmact_oneshot.harness.runtime.atomic import written
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.names import file_name
 
@@ -40,7 +40,7 @@ class RecordFolder:
     def write(self, record: AnyRecord) -> Path:
         """Write a record atomically: it is there complete or not at all."""
         path = self.path(type(record), record.id)
-        content = record.model_dump(mode="json")
+        content = sealed(record.model_dump(mode="json"))
         _write_atomically(path, (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
         return path
 
@@ -144,10 +144,5 @@ def _packed(arrays: dict[str, Any]) -> bytes:
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())  # a name must never outlive its content, should the power fail
-    temporary.replace(path)
+    with written(path) as temporary:
+        temporary.write_bytes(content)

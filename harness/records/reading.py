@@ -6,12 +6,15 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from mmact_oneshot.harness.records.schema import SCHEMA, Record
+from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
+SEAL = "sha256"
 AGAIN = "Delete the record and start `oneshot run` again."
 
 
@@ -32,7 +35,20 @@ def read_record(path: Path, record_type: type[Record]) -> Record:
     wrong = _wrong(record, json.loads(content), path)
     if wrong:
         raise HarnessError(f"{wrong}.", where=path, remedy=AGAIN)
+    record.volatile.pop(SEAL, None)  # of the file, and no part of what was measured
     return record
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a record with its digest, by which an edit or damage is told. It stands in ``volatile``, which
+    differs from run to run as it is; records of earlier versions have none."""
+    return content | {"volatile": content["volatile"] | {SEAL: digest(content)}}
+
+
+def _broken_seal(content: dict[str, Any]) -> bool:
+    volatile = dict(content["volatile"])
+    stated = volatile.pop(SEAL, None)
+    return stated is not None and stated != digest(content | {"volatile": volatile})
 
 
 def _refusal(error: ValidationError, content: bytes, path: Path) -> HarnessError:
@@ -59,7 +75,7 @@ def _version(content: bytes) -> int | None:
     return version if type(version) is int else None
 
 
-def _wrong(record: Record, content: dict[str, object], path: Path) -> str:
+def _wrong(record: Record, content: dict[str, Any], path: Path) -> str:
     """What a model of the fields does not see."""
     if record.id != path.stem:
         return f"id: it is {record.id!r}, but the file is that of {path.stem!r}"
@@ -68,6 +84,8 @@ def _wrong(record: Record, content: dict[str, object], path: Path) -> str:
             return f"{field}: Field required"
     for place in _not_finite(content):
         return f"{place}: not a finite number"
+    if _broken_seal(content):
+        return "not the record that was written: it is damaged, or was edited"
     return ""
 
 

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from mmact_oneshot.harness.records import RecordFolder, SuiteRecord
 from mmact_oneshot.harness.report import read_report
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers import toy_runs
+from tests.helpers.edited_records import edit
 
 
 def run(out: Path) -> None:
@@ -43,12 +43,6 @@ def folder(recorded: Path, tmp_path: Path) -> Path:
 
 def one(folder: Path, pattern: str) -> Path:
     return sorted(folder.glob(pattern))[0]
-
-
-def edit(path: Path, **changes: Any) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text())
-    path.write_text(json.dumps(content | changes))
-    return content
 
 
 def swap_predictions(folder: Path) -> Path:

@@ -89,7 +89,11 @@ def _read(preset: str, extended: tuple[str, ...]) -> dict[str, Any]:
         where = f"preset {preset}"
         text = (resources.files("mmact_oneshot.harness.config.presets") / f"{preset}.toml").read_text("utf-8")
     elif Path(preset).is_file():
-        where, text = preset, Path(preset).read_text("utf-8")
+        where = preset
+        try:
+            text = Path(preset).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise HarnessError(f"not TOML ({error}).", where=where, remedy="Save it as UTF-8.") from error
     else:
         raise HarnessError(
             f"no preset {preset!r}: neither a shipped name nor a file.",
@@ -102,7 +106,7 @@ def _read(preset: str, extended: tuple[str, ...]) -> dict[str, Any]:
         )
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise HarnessError(f"not TOML ({error}).", where=where, remedy="Correct the line that it names.") from error
     base = content.pop(EXTENDS, None)
     if base is None:

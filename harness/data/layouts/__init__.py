@@ -89,14 +89,16 @@ def _generated(path: Path) -> dict[str, object] | None:
     if not path.exists():
         return None
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise OSError("it is no file")
         settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return dict(settings)
+    except (OSError, TypeError, ValueError, RecursionError) as error:
         raise HarnessError(
             "The settings of the generated data are no JSON.",
             where=path,
             remedy="Write the data again with `oneshot data synthesize`.",
         ) from error
-    return dict(settings)
 
 
 def _glimpse(root: Path, most: int = 3) -> str:

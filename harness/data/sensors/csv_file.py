@@ -92,6 +92,8 @@ def read_csv(path: Path, sensor: SensorSpec, scale: float = 1.0) -> SensorRecord
 
 def _text(path: Path) -> str:
     """The file as text; bytes that are no text become replacement characters, which are in no number."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device has no end
+        raise HarnessError("The sensor file is no file.", where=path, remedy="Check that it is there.")
     try:
         content = path.read_bytes()
     except OSError as error:

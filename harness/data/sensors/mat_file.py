@@ -8,6 +8,7 @@ import numpy as np
 
 from mmact_oneshot.harness.data.clips import SensorSpec
 from mmact_oneshot.harness.data.defects import defect
+from mmact_oneshot.harness.data.mat import load_array
 from mmact_oneshot.harness.data.sensors.recording import SensorRecording, nothing, shape_defects
 
 VARIABLE = "d_iner"
@@ -24,14 +25,9 @@ def read_inertial_mat(path: Path, sensor: SensorSpec, columns: slice, scale: flo
         columns: which three.
         scale: multiplies the values to give SI units.
     """
-    from scipy.io import loadmat
-
     name = str(path)
     try:
-        found = np.asarray(loadmat(path, variable_names=[VARIABLE])[VARIABLE])
-        if found.dtype.kind not in "iuf":
-            raise ValueError(f"{VARIABLE} holds no numbers")
-        matrix = found.astype(np.float64)
+        matrix = load_array(path, VARIABLE).astype(np.float64)
     except Exception as error:  # scipy raises many kinds for a damaged file
         return nothing(sensor, defect("sensor-file-unreadable", name, f"{type(error).__name__}: {error}"))
     if matrix.size == 0:

@@ -14,7 +14,8 @@ from mmact_oneshot.harness.data.defects import defect
 from mmact_oneshot.harness.data.sensors.csv_file import read_csv
 from mmact_oneshot.harness.data.sensors.grid import to_grid
 from mmact_oneshot.harness.data.sensors.mat_file import read_inertial_mat
-from mmact_oneshot.harness.data.sensors.recording import SensorRecording
+from mmact_oneshot.harness.data.sensors.recording import SensorRecording, nothing
+from mmact_oneshot.harness.runtime.errors import HarnessError
 
 if TYPE_CHECKING:
     from mmact_oneshot.harness.data.layouts.base import Layout
@@ -45,16 +46,16 @@ def read_performance(table: ClipTable, layout: Layout, row: pd.Series | Mapping[
         table: the clip table.
         layout: the layout that it was read in.
         row: a row of ``table.frame``, any clip of the performance.
-
-    Raises:
-        HarnessError: a file cannot be opened.
     """
     read: dict[str, SensorRecording] = {}
     defects: list[Defect] = []
     for sensor in table.sensors:
         path = str(row[sensor.name])
         if path:
-            recording = layout.read_sensor(table.root / path, sensor)
+            try:
+                recording = layout.read_sensor(table.root / path, sensor)
+            except HarnessError as error:
+                recording = nothing(sensor, defect("sensor-file-unreadable", path, error.problem))
             stated = [replace(each, path=path) for each in recording.defects]
             defects += [each for each in stated if each not in defects]  # two sensors may share a file
             if recording.present:

@@ -93,7 +93,7 @@ def load_split(name: str) -> Split:
         raise HarnessError(f"no split {name!r}: neither a known name nor a file.", remedy=nearest(name, known))
     try:
         content = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(
             f"not TOML ({error}).",
             where=path,

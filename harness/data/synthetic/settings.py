@@ -84,7 +84,14 @@ class SyntheticSettings:
                 where="synthetic.json",
                 remedy="Write the data again with `oneshot data synthesize` into an empty folder.",
             )
-        return cls(**{name: _tuples(value) for name, value in settings.items()})
+        try:
+            return cls(**{name: _tuples(value) for name, value in settings.items()})
+        except (HarnessError, TypeError, ValueError, IndexError) as error:
+            raise HarnessError(
+                f"These are no settings of the generator ({error}).",
+                where="synthetic.json",
+                remedy="Write the data again with `oneshot data synthesize` into an empty folder.",
+            ) from error
 
 
 def _tuples(value: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmact_oneshot.harness.data.mat import load_array, shapes
 from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
 VARIABLE = "d_depth"
@@ -20,10 +21,7 @@ class DepthMat:
         self.path = path
 
     def info(self) -> VideoInfo:
-        from scipy.io import whosmat
-
-        shapes = {name: shape for name, shape, _ in whosmat(self.path)}
-        height, width, frames = _three(shapes.get(VARIABLE, ()))
+        height, width, frames = _three(shapes(self.path).get(VARIABLE, ()))
         return VideoInfo(frames, height, width, RATE_HZ)
 
     def stored(self) -> int:
@@ -42,11 +40,7 @@ class DepthMat:
 
     def _depth(self) -> NDArray[np.floating]:
         """Millimetres (frames, height, width)."""
-        from scipy.io import loadmat
-
-        depth = np.asarray(loadmat(self.path, variable_names=[VARIABLE])[VARIABLE])
-        if depth.dtype.kind not in "iuf":
-            raise ValueError(f"{VARIABLE} holds no numbers")
+        depth = load_array(self.path, VARIABLE)
         _three(depth.shape)
         return np.moveaxis(depth, 2, 0)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
+from mmact_oneshot.harness.data.video.info import LARGEST_FRAME, Choose, VideoInfo
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # whatever the name says: Pillow would hand PostScript to Ghostscript
@@ -22,9 +26,7 @@ class ImageFolder:
             raise ValueError("the folder holds no image")
 
     def info(self) -> VideoInfo:
-        from PIL import Image
-
-        with Image.open(self.images[0], formats=FORMATS) as image:
+        with _opened(self.images[0]) as image:
             return VideoInfo(len(self.images), image.height, image.width, None)
 
     def stored(self) -> int:
@@ -36,10 +38,21 @@ class ImageFolder:
         indices = choose(len(self.images))
         frames = np.empty((len(indices), height, width, 3), np.uint8)
         for frame, index in zip(frames, indices.tolist(), strict=True):
-            with Image.open(self.images[index], formats=FORMATS) as image:
+            with _opened(self.images[index]) as image:
                 image.draft("RGB", (width, height))  # JPEG: decode at a smaller scale where that is enough
                 frame[:] = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
         return frames, len(self.images)
+
+
+def _opened(path: Path) -> Image.Image:
+    from PIL import Image
+
+    if not path.is_file():
+        raise ValueError(f"{path.name} is no file")
+    image = Image.open(path, formats=FORMATS)
+    if image.width * image.height > LARGEST_FRAME:
+        raise ValueError(f"{path.name} has {image.width} x {image.height} pixels, more than any recording")
+    return image
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -14,6 +14,8 @@ from mmact_oneshot.harness.runtime.errors import HarnessError
 
 PREFIX = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 
+LARGEST_FRAME = 50_000_000  # pixels; 8K has 33 million, and a small file can unpack to any size
+
 Choose = Callable[[int], NDArray[np.int64]]  # the frames (n,) to take of so many, ascending
 
 

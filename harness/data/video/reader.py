@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mmact_oneshot.harness.data.video.container import VideoFile
 from mmact_oneshot.harness.data.video.depth import DepthMat
 from mmact_oneshot.harness.data.video.images import ImageFolder
-from mmact_oneshot.harness.data.video.info import VideoInfo, unreadable
+from mmact_oneshot.harness.data.video.info import LARGEST_FRAME, VideoInfo, unreadable
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 Frames = NDArray[np.uint8]
@@ -36,6 +36,8 @@ def probe(path: Path) -> VideoInfo:
         raise unreadable(path, error) from error
     if info.frames < 1 or info.height < 1 or info.width < 1:
         raise unreadable(path, "it has no frame")
+    if info.height * info.width > LARGEST_FRAME:
+        raise unreadable(path, f"frames of {info.width} x {info.height} pixels are larger than any recording's")
     return info
 
 
@@ -97,4 +99,6 @@ def _open(path: Path) -> VideoFile | ImageFolder | DepthMat:
         return ImageFolder(path)
     if not path.exists():
         raise HarnessError("There is no such video.", where=path, remedy="Index the data set again.")
+    if not path.is_file():
+        raise unreadable(path, "it is neither a file nor a folder")  # a pipe would be waited for
     return DepthMat(path) if path.suffix.lower() == ".mat" else VideoFile(path)

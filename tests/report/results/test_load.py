@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, StudyR
 from mmact_oneshot.harness.report import read_report, records_folder
 from mmact_oneshot.harness.report.results.load import load
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from tests.helpers.edited_records import edit
 from tests.helpers.small_runs import (
     HALF,
     add,
@@ -93,17 +93,17 @@ def test_a_broken_record_is_named_with_its_field(
 ) -> None:
     add(tmp_path, "half", 0, answers(HALF[0]), pretrained="mu_mae")
     path = only(tmp_path, kind)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    edit(path, **{field: value})
     assert only(tmp_path, kind).stem in str(refused(tmp_path, message))
 
 
 def test_a_confusion_that_predictions_do_not_give_is_refused(tmp_path: Path) -> None:
     add(tmp_path, "half", 0, answers([0.5] * 8))
     path = only(tmp_path, "evaluation")
-    content = json.loads(path.read_text())
+    content = edit(path)
     content["confusion"] = np.asarray(content["confusion"])[::-1, ::-1].tolist()
     content["per_class"] = content["per_class"][::-1]
-    path.write_text(json.dumps(content))
+    edit(path, **content)
     refused(tmp_path, "confusion: not what the predictions give")
 
 
@@ -124,7 +124,7 @@ def test_a_confusion_that_predictions_do_not_give_is_refused(tmp_path: Path) -> 
 def test_parts_of_an_evaluation_agree_with_its_predictions(tmp_path: Path, part: dict[str, Any], message: str) -> None:
     add(tmp_path, "half", 0, answers(HALF[0]))
     path = only(tmp_path, "evaluation")
-    path.write_text(json.dumps(json.loads(path.read_text()) | part))
+    edit(path, **part)
     refused(tmp_path, message)
 
 
@@ -168,11 +168,11 @@ def test_predictions_and_episodes_that_are_missing_are_named(tmp_path: Path) -> 
 def test_predictions_without_labels_ask_for_another_run(tmp_path: Path) -> None:
     add(tmp_path, "half", 0, answers(HALF[0]))
     path = only(tmp_path, "evaluation")
-    content = json.loads(path.read_text())
+    content = edit(path)
     file = tmp_path / "predictions" / content["predictions"]
     np.savez_compressed(file, predicted=answers(HALF[0]))
     content["predictions_digest"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    path.write_text(json.dumps(content))
+    edit(path, **content)
     refused(tmp_path, "no labels")
 
 
