@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: installed table test fast bench gpu golden same lint types tree docs python clean
+.PHONY: installed table test fast bench gpu golden same faults lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -28,6 +28,10 @@ golden: $(VENV)/installed
 # one small table in every way that must give the same records, and in some that need not
 same: $(VENV)/installed
 	$(VENV)/bin/python -m tests.sameness
+
+# half an hour: FAULTS has further arguments, as in make faults FAULTS='--moments 10 --only "run killed"'
+faults: $(VENV)/installed
+	$(VENV)/bin/python -m tests.faults $(FAULTS)
 
 # ten minutes on a machine with one GPU: into results/gpu. An interpreter whose torch finds it is used as it is; GPU has
 # further arguments, as in make gpu PYTHON=python3 GPU='--minutes 5'

@@ -50,9 +50,11 @@ def forced(place: Place, count: int) -> Trials:
     first = place.run(out)
     first.until(lambda: any(out.glob("checkpoints/*.state")))
     first.stop()  # in the middle of a step, for as long as the other needs to come to it
-    second = place.run(out, "--force")
-    second.until(lambda: "waiting:" in second.printed)
-    first.go_on()
+    try:
+        second = place.run(out, "--force")
+        second.until(lambda: "waiting:" in second.printed)
+    finally:
+        first.go_on()
     wrong = success(first) + success(second)
     if not re.search(r"waiting: .* is being done by process", second.printed):
         wrong.append(f"it did not wait: {second.printed[-300:]!r}")

@@ -110,6 +110,7 @@ def start_function(function: Callable[[], object], log: Path, folder: Path, patc
     """A function in a process of its own."""
     log.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    log.touch()
     sys.stdout.flush()
     pid = os.fork()
     if pid:
