@@ -51,7 +51,7 @@ def full_in_prepare(place: Place, count: int) -> Trials:
             store = disk / "store"
             store.mkdir()
             if told is TOLD_EARLY:
-                fill(disk)
+                fill(disk, pages=8)  # for folders and the lease
             process = place.prepare(store)
             if told is TOLD_BY_PREPARE:
                 process.until(lambda: any(store.glob("*/shards/*")))  # noqa: B023
