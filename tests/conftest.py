@@ -14,9 +14,8 @@ from mmact_oneshot.harness.data.clips import ClipTable
 from mmact_oneshot.harness.data.episodes.suites import Suite, build_suite, shipped_clips, suite_spec
 from mmact_oneshot.harness.data.layouts import index
 from mmact_oneshot.harness.data.prepare import prepare
-from mmact_oneshot.harness.data.splits import load_split
 from mmact_oneshot.harness.data.store import Store
-from mmact_oneshot.harness.data.synthetic import SyntheticSettings, synthesize
+from tests.helpers.small_recordings import make_recordings, write_split
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the tests' tensors are tiny: more threads cost more than they give
 
@@ -45,21 +44,9 @@ def toy() -> Store:
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generated recordings: six base, five validation and five novel classes, three subjects, one camera."""
-    split = load_split("mmact")
-    settings = SyntheticSettings(
-        classes=tuple(sorted(split.base[:6] + split.validation + split.novel[:5])),
-        subjects=3,
-        cameras=1,
-        sessions=((1, 1),),
-        desk_sessions=((3, 1),),
-        fps=10,
-        width=48,
-        height=36,
-        seconds=(0.5, 0.6),
-    )
+    """Generated recordings of sixteen classes."""
     root = tmp_path_factory.mktemp("recordings")
-    synthesize(root, settings)
+    make_recordings(root)
     return root
 
 
@@ -69,12 +56,10 @@ def table(recordings: Path) -> ClipTable:
 
 
 @pytest.fixture(scope="session")
-def split_file(table: ClipTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def split_file(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The part of the shipped split whose classes the recordings have."""
-    split, found = load_split("mmact"), set(table.frame["class_name"])
     path = tmp_path_factory.mktemp("split") / "mine.toml"
-    roles = ("base", "validation", "novel")
-    path.write_text("\n".join(f"{role} = {[n for n in getattr(split, role) if n in found]}" for role in roles))
+    write_split(path, recordings)
     return path
 
 

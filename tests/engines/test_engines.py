@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import SoftFileLease
@@ -19,6 +18,7 @@ from mmact_oneshot.harness.engines.clusters import ENGINES
 from mmact_oneshot.harness.runtime.lease import DURATION
 from tests.cli.test_cli import SMALL, oneshot, refused
 from tests.engines.one_node_slurm import can_start, one_node_slurm
+from tests.helpers.run_folders import records_of
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
@@ -61,26 +61,6 @@ class Place:
 @pytest.fixture(scope="module")
 def place(recordings: Path, split_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(recordings, split_file, tmp_path_factory.mktemp("engines"))
-
-
-def records_of(out: Path) -> dict[str, Any]:
-    """Every file of the records, but for what is volatile; the log of test accesses without dates and order."""
-
-    def lasting(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: lasting(each) for name, each in value.items() if name not in ("volatile", "date")}
-        return [lasting(each) for each in value] if isinstance(value, list) else value
-
-    found: dict[str, Any] = {}
-    for path in sorted((out / "records").rglob("*")):
-        name = str(path.relative_to(out))
-        if path.suffix == ".json":
-            found[name] = lasting(json.loads(path.read_text()))
-        elif path.suffix == ".jsonl":
-            found[name] = sorted(str(lasting(json.loads(line))) for line in path.read_text().splitlines())
-        elif path.is_file():
-            found[name] = path.read_bytes()
-    return found
 
 
 def a_worker_in_a_training(out: Path, process: subprocess.Popen[bytes], kind: str = "*") -> int:

@@ -88,8 +88,8 @@ def memory_for(
             found["vector"].register_hook(refuse)
 
     hooks = (
-        nn.modules.module.register_module_forward_pre_hook(before_forward),  # type: ignore[arg-type]
-        nn.modules.module.register_module_forward_hook(after_forward),  # type: ignore[arg-type]
+        nn.modules.module.register_module_forward_pre_hook(before_forward),
+        nn.modules.module.register_module_forward_hook(after_forward),
     )
     try:
         yield
