@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
 
+# FFmpeg's names of the formats that are read. Others, such as playlists, can name further files and addresses.
+FORMATS = ("mov", "avi", "matroska")
+GUARDS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
+
+
 class VideoFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def info(self) -> VideoInfo:
-        import av
-
         if not self.path.stat().st_size:
             raise ValueError("the file is empty")
-        with av.open(str(self.path)) as container:
+        with _opened(self.path) as container:
             if not container.streams.video:
                 raise ValueError("it has no video stream")
             stream = container.streams.video[0]
@@ -33,9 +36,7 @@ class VideoFile:
 
     def stored(self) -> int:
         """Frames of which the file holds the data, counted without decoding."""
-        import av
-
-        with av.open(str(self.path)) as container:
+        with _opened(self.path) as container:
             return _packets(container, container.streams.video[0])
 
     def read(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
@@ -43,6 +44,8 @@ class VideoFile:
             return self._read_with_pyav(choose, height, width)
         import decord
 
+        with _opened(self.path):  # decord has no such guard, and would follow a list of other files
+            pass
         decord.logging.set_level(decord.logging.QUIET)
         try:
             reader = decord.VideoReader(str(self.path), width=safe_width(width), height=height, num_threads=1)
@@ -55,12 +58,10 @@ class VideoFile:
 
     def _read_with_pyav(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
         """Decodes all frames and keeps those that are chosen: slower, and resized by swscale's bilinear filter."""
-        import av
-
         total = self.info().frames
         wanted = set(choose(total).tolist())
         kept: list[NDArray[np.uint8]] = []
-        with av.open(str(self.path)) as container:
+        with _opened(self.path) as container:
             count = 0
             for count, frame in enumerate(container.decode(video=0), 1):
                 if count - 1 in wanted:
@@ -69,6 +70,20 @@ class VideoFile:
         if len(kept) < len(wanted):
             raise ValueError(f"it is cut short: {count} of {total} frames decode")
         return np.stack(kept), total
+
+
+def _opened(path: Path) -> Any:
+    """PyAV's container of a file in one of the formats; opens no other file and no connection.
+
+    Raises:
+        ValueError: FFmpeg finds another format.
+    """
+    import av
+
+    try:
+        return av.open(str(path), options=GUARDS)
+    except av.error.ArgumentError as error:  # also PyAV's answer to a format that is not in the list
+        raise ValueError("it is not MP4, MOV, AVI, Matroska or WebM") from error
 
 
 @cache
