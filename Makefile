@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: installed table test fast bench gpu golden same faults lint types tree docs python clean
+.PHONY: installed table test fast bench gpu golden same faults damage lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -32,6 +32,10 @@ same: $(VENV)/installed
 # half an hour: FAULTS has further arguments, as in make faults FAULTS='--moments 10 --only "run killed"'
 faults: $(VENV)/installed
 	$(VENV)/bin/python -m tests.faults $(FAULTS)
+
+# a quarter of an hour: DAMAGE has further arguments, as in make damage DAMAGE='--kind store --seed 1'
+damage: $(VENV)/installed
+	$(VENV)/bin/python -m tests.damage $(DAMAGE)
 
 # ten minutes on a machine with one GPU: into results/gpu. An interpreter whose torch finds it is used as it is; GPU has
 # further arguments, as in make gpu PYTHON=python3 GPU='--minutes 5'

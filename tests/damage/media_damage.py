@@ -149,8 +149,8 @@ def offsets_wrong(content: bytes, random: Random) -> bytes:
 
 @cache
 def _swollen_video() -> bytes:
-    """One frame of 16,384 pixels square, as PNG in QuickTime."""
-    return _quicktime(png_of_zeros(16384, 16384))
+    """One frame of 12,000 pixels square, as PNG in QuickTime."""
+    return _quicktime(png_of_zeros(12_000, 12_000))
 
 
 def _quicktime(image: bytes) -> bytes:
@@ -160,7 +160,7 @@ def _quicktime(image: bytes) -> bytes:
         path = Path(folder) / "video.mov"
         with av.open(str(path), "w") as container:
             stream: Any = container.add_stream("png", rate=30)
-            stream.height, stream.width, stream.pix_fmt = 16384, 16384, "rgb24"
+            stream.height, stream.width, stream.pix_fmt = 12_000, 12_000, "rgb24"
             for place in range(3):
                 packet = av.Packet(image)
                 packet.stream, packet.pts, packet.dts, packet.time_base = stream, place, place, Fraction(1, 30)

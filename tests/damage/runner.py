@@ -137,6 +137,8 @@ def _child(read: Callable[[], Reading], printed: Path, result: Path) -> None:
         output = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="replace")  # a test runner put others in their place
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="replace")
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         code = _exit_code(read, result)
     finally:
