@@ -13,6 +13,7 @@ from mmact_oneshot.harness.benchmark.failures import Failures
 from mmact_oneshot.harness.benchmark.plan import Plan
 from mmact_oneshot.harness.benchmark.run import begin_run
 from mmact_oneshot.harness.benchmark.steps import Step
+from mmact_oneshot.harness.engines.ending import EndsItsStep
 from mmact_oneshot.harness.engines.progress import GraphProgress
 from mmact_oneshot.harness.engines.worker import TOPIC, Order, do_step
 from mmact_oneshot.harness.engines.workload import progress_mark
@@ -36,6 +37,7 @@ def run_on_cluster(client: Client, order: Order, workspace: Workspace, plan: Pla
     begin_run(workspace, plan)
     logging.getLogger("distributed").setLevel(logging.ERROR)  # a worker that dies is told in our own words
     with GraphProgress(workspace, steps) as progress:
+        client.register_plugin(EndsItsStep())
         client.subscribe_topic(TOPIC, lambda event: progress.note(event[1]))
         _Graph(client, order, workspace, steps, progress).run()
 

@@ -12,6 +12,7 @@ from distributed import get_worker
 from mmact_oneshot.harness.benchmark.request import Request
 from mmact_oneshot.harness.benchmark.step_runner import StepRunner
 from mmact_oneshot.harness.benchmark.steps import Step, all_steps
+from mmact_oneshot.harness.engines.ending import BUSY
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.progress import Silent
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
@@ -43,6 +44,11 @@ def do_step(order: Order, step_id: str, reasons: tuple[str, ...]) -> str:
     Raises:
         HarnessError: this machine plans another run: other files, or another precision.
     """
+    with BUSY:
+        return _done(order, step_id, reasons)
+
+
+def _done(order: Order, step_id: str, reasons: tuple[str, ...]) -> str:
     runner, steps = _opened(order)
     if step_id not in steps:
         precision = runner.training.workspace.device.precision
