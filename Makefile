@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: installed table test fast bench gpu golden same faults damage lint types tree docs python clean
+.PHONY: installed table test fast bench gpu golden same faults damage lock sbom lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -46,6 +46,24 @@ gpu:
 	  $(MAKE) $(VENV)/installed && $(VENV)/bin/python -m tests.gpu $(GPU); \
 	fi
 
+# requirements.lock anew, after a change of constraints.txt: every package of every system, with the hashes of its files
+lock: $(VENV)/tools/installed
+	{ grep '^#' requirements.lock; \
+	  $(VENV)/tools/bin/uv pip compile --quiet --universal --python-version 3.11.5 --all-extras \
+	    --constraint constraints.txt --generate-hashes --no-annotate --no-header --no-build \
+	    pyproject.toml; } > $(VENV)/lock
+	mv $(VENV)/lock requirements.lock
+
+# sbom.json: the packages of requirements.lock in CycloneDX's form
+sbom: $(VENV)/installed $(VENV)/tools/installed
+	$(VENV)/tools/bin/cyclonedx-py requirements --output-reproducible --output-file sbom.json requirements.lock
+	$(VENV)/bin/python -m tests.sbom sbom.json
+
+$(VENV)/tools/installed:
+	$(PYTHON) -m venv $(VENV)/tools
+	$(VENV)/tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 cyclonedx-bom==7.5.0
+	touch $@
+
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -79,4 +97,4 @@ $(VENV)/docs-installed: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) data runs store site
+	rm -rf $(VENV) data runs store site sbom.json

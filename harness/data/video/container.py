@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from mmact_oneshot.harness.data.video.info import Choose, VideoInfo
 
-
 # FFmpeg's names of the formats that are read. Others, such as playlists, can name further files and addresses.
 FORMATS = ("mov", "avi", "matroska")
 GUARDS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
