@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -161,5 +162,5 @@ def test_a_film_that_is_a_list_of_films_is_refused(
                 with pytest.raises(HarnessError, match="cannot be read"):
                     read(path)
             with pytest.raises((ValueError, OSError)):  # as a film that was replaced after its header was read
-                container.VideoFile(path).read(lambda total: container.np.arange(min(2, total)), 16, 24)
+                container.VideoFile(path).read(lambda total: np.arange(min(2, total)), 16, 24)
         assert paths == []
