@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from mmact_oneshot.harness.api import NotApplicable
@@ -17,6 +17,7 @@ from mmact_oneshot.harness.benchmark.steps import (
     Step,
     WarmStartStep,
     is_done,
+    missing_before,
     unscored_suites,
 )
 from mmact_oneshot.harness.runtime import ranks
@@ -29,6 +30,10 @@ from mmact_oneshot.harness.training.pretraining import run_pretraining
 from mmact_oneshot.harness.training.rate_search import RateSearch
 from mmact_oneshot.harness.training.warm_start import run_warm_start
 from mmact_oneshot.harness.training.workspace import Workspace
+
+
+class _SetAside(Exception):
+    """What a step needs is no longer there."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +62,27 @@ class StepRunner:
             OutOfMemory: with the setting to lower. Like OutOfTime, it is of the machine and belongs in no record.
             OutOfTime: the step took longer than the workspace's clock allows; its state is kept.
         """
+        reasons = tuple(reasons)
         try:
-            return self._done(step, reasons)
+            while True:
+                with suppress(_SetAside):
+                    return self._done(step, reasons)
+                for need in self._missing(step, reasons):
+                    self._done(need, ())
         except Exception as error:
             free(error)
             if not ran_out_of_memory(error) or isinstance(error, OutOfMemory):
                 raise
             raise OutOfMemory(f"out of memory: {first_line(error)}.", remedy=_remedy(step)) from error
 
-    def _done(self, step: Step, reasons: Iterable[str]) -> str:
+    def _done(self, step: Step, reasons: tuple[str, ...]) -> str:
         workspace = self.training.workspace
         with self._alone(step):
             workspace.clock.start()
             if ranks.from_first(lambda: is_done(workspace, step)):
                 return ""
+            if self._missing(step, reasons):
+                raise _SetAside  # what was set aside is done again under leases of its own, not inside this one
             reason = next(filter(None, reasons), "")
             if not reason:
                 try:
@@ -81,6 +93,10 @@ class StepRunner:
                 job = step.job
                 ranks.from_first(lambda: RowRunner(self.training).skip(job, reason))
             return reason
+
+    def _missing(self, step: Step, reasons: tuple[str, ...]) -> list[Step]:
+        """Steps whose results another run has set aside; none where one is known to have no result."""
+        return [] if any(reasons) else ranks.from_first(lambda: missing_before(self.training.workspace, step))
 
     @contextmanager
     def _alone(self, step: Step) -> Iterator[None]:

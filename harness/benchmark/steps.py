@@ -83,6 +83,13 @@ def pending_steps(workspace: Workspace, plan: Plan) -> list[Step]:
     return list(steps.values())
 
 
+def missing_before(workspace: Workspace, step: Step) -> list[Step]:
+    """What a row needs and what is not there, or no longer: ``--force`` of another run may have set it aside."""
+    if not isinstance(step, RowStep):
+        return []
+    return [each for each in _steps_of(workspace, step.job, step.suites) if not isinstance(each, RowStep)]
+
+
 def pending_rows(workspace: Workspace, plan: Plan) -> list[RowStep]:
     """The rows that are left to do."""
     return [step for step in pending_steps(workspace, plan) if isinstance(step, RowStep)]

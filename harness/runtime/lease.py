@@ -41,6 +41,7 @@ def lease(path: Path, what: str, watcher: Watcher | None = None) -> Iterator[Non
         (watcher or Silent()).note(f"  waiting: {what} is being done by {holder(path)}")
         held.acquire(poll_interval=0.5)
     except OSError as error:
+        error.filename = error.filename or str(path)
         if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise
         raise HarnessError("cannot be written to.", where=path.parent, remedy="Choose another folder.") from error

@@ -25,7 +25,8 @@ def save_weights(path: Path, state: dict[str, Tensor], notes: dict[str, Any]) ->
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     text = json.dumps(notes, sort_keys=True)
     with written(path) as temporary:  # from memory: the libraries' own writers hide that a disk is full
-        temporary.write_bytes(save(tensors, {"notes": text, "sha256": tensors_sha256(tensors, text)}))
+        sealed = json.dumps(notes | {"sha256": tensors_sha256(tensors, text)}, sort_keys=True)
+        temporary.write_bytes(save(tensors, {"notes": sealed}))  # one entry: several come in any order
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor], text: str) -> str:
@@ -46,14 +47,13 @@ def load_weights(path: Path, module: nn.Module) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            about = file.metadata() or {}
-            text = about.get("notes", "{}")
-            notes: dict[str, Any] = json.loads(text)
+            notes: dict[str, Any] = json.loads((file.metadata() or {}).get("notes", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise HarnessError(
             f"not a readable checkpoint ({error}).", where=path, remedy="Delete it and run again."
         ) from error
-    if about.get("sha256", "") not in ("", tensors_sha256(state, text)):  # older files have none
+    expected = notes.pop("sha256", "")  # older files have none
+    if expected not in ("", tensors_sha256(state, json.dumps(notes, sort_keys=True))):
         raise HarnessError(
             "not the weights that were written: the file is damaged.", where=path, remedy="Delete it and run again."
         )

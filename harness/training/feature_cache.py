@@ -37,10 +37,9 @@ class FeatureCache:
         path = self._path(key)
         try:
             with safe_open(path, framework="pt") as file:
-                kept = file.metadata() or {}
-                about = json.loads(kept["about"])
+                about = json.loads((file.metadata() or {})["about"])
                 leaves = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if kept["sha256"] != tensors_sha256(leaves, kept["about"]):
+            if about.pop("sha256") != tensors_sha256(leaves, json.dumps(about)):
                 return None
             os.utime(path)
         except (OSError, SafetensorError, KeyError, ValueError):
@@ -67,7 +66,9 @@ class FeatureCache:
             text = json.dumps(about)
             whole = {name: value.contiguous() for name, value in tensors.items()}
             with written(path) as temporary:
-                temporary.write_bytes(save(whole, {"about": text, "sha256": tensors_sha256(whole, text)}))
+                temporary.write_bytes(
+                    save(whole, {"about": json.dumps(about | {"sha256": tensors_sha256(whole, text)})})
+                )
             self._evict()
 
     def _evict(self) -> None:
