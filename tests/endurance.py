@@ -21,10 +21,10 @@ from pathlib import Path
 import torch
 
 from mmact_oneshot.harness.runtime.progress import Silent
-from tests.helpers.toy_runs import run, task_with, workspace
+from tests.helpers.toy_runs import Rows, run, task_with, workspace
 
 MARKS = (20, 60, 100, 200)
-ROWS = [
+ROWS: Rows = [
     {"method": "protonet", "modalities": ["video", "sensors"]},
     {"method": "protonet", "modalities": ["video", "sensors"], "training": "end_to_end"},
     {"method": "mu_mae", "modalities": ["video", "sensors"]},
@@ -81,21 +81,22 @@ class Gauge(Silent):
         )
 
 
-def endure(rows: int, marks: Iterable[int], folder: Path) -> list[Held]:
+def endure(rows: int, marks: Iterable[int], folder: Path, table: Rows = ROWS) -> list[Held]:
     """Run so many rows on toy data, in this process; what it held at the marks.
 
     Args:
         folder: of the run, and of the temporary files meanwhile.
+        table: its rows, each with as many seeds as it takes.
     """
     temporary = folder / "temporary"
     temporary.mkdir(parents=True)
     before, tempfile.tempdir = tempfile.tempdir, str(temporary)
     gauge = Gauge(marks, temporary)
     try:
-        seeds = list(range(-(-rows // len(ROWS))))
+        seeds = list(range(-(-rows // len(table))))
         pretraining = {"epochs": 1, "batch": 16, "checkpoints": 1, "picture": False}
-        run(workspace(folder / "run", task_with(ROWS, seeds=seeds, pretraining=pretraining), gauge))
-        gauge.at(len(seeds) * len(ROWS))
+        run(workspace(folder / "run", task_with(table, seeds=seeds, pretraining=pretraining), gauge))
+        gauge.at(len(seeds) * len(table))
     finally:
         tempfile.tempdir = before
     return gauge.found

@@ -108,8 +108,7 @@ def trained(
     return train(method, budget, TrainingEpisodes(sampler, rows, source), context, None)
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])  # of CUDA, of the CPU's allocator
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(("error", "after"), [(torch.OutOfMemoryError, True), (RuntimeError, False)])  # CUDA's, a CPU's
 def test_a_training_that_runs_out_of_memory_is_that_of_the_micro_batch_that_fits(
     task: Task, tmp_path: Path, error: type[RuntimeError], after: bool
 ) -> None:
