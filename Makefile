@@ -4,7 +4,7 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
-.PHONY: installed table test fast bench gpu golden same faults damage lock sbom lint types tree docs python clean
+.PHONY: installed table test fast bench gpu golden same faults damage long lock sbom lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
@@ -36,6 +36,11 @@ faults: $(VENV)/installed
 # a quarter of an hour: DAMAGE has further arguments, as in make damage DAMAGE='--kind store --seed 1'
 damage: $(VENV)/installed
 	$(VENV)/bin/python -m tests.damage $(DAMAGE)
+
+# a quarter of an hour: two hundred rows in one process, and signals at moments of real runs
+long: $(VENV)/installed
+	$(VENV)/bin/python -m tests.endurance
+	$(VENV)/bin/python -m tests.interrupts
 
 # ten minutes on a machine with one GPU: into results/gpu. An interpreter whose torch finds it is used as it is; GPU has
 # further arguments, as in make gpu PYTHON=python3 GPU='--minutes 5'
