@@ -33,7 +33,7 @@ from mmact_oneshot.harness.training.workspace import Workspace
 
 
 class _SetAside(Exception):
-    """What a step needs is no longer there."""
+    """What a step needs is not there any more."""
 
 
 @dataclass(frozen=True)

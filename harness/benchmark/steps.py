@@ -84,7 +84,7 @@ def pending_steps(workspace: Workspace, plan: Plan) -> list[Step]:
 
 
 def missing_before(workspace: Workspace, step: Step) -> list[Step]:
-    """What a row needs and what is not there, or no longer: ``--force`` of another run may have set it aside."""
+    """What a row needs and what is not there, or not any more: ``--force`` of another run may have set it aside."""
     if not isinstance(step, RowStep):
         return []
     return [each for each in _steps_of(workspace, step.job, step.suites) if not isinstance(each, RowStep)]
