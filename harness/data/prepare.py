@@ -250,7 +250,7 @@ def _read_shard(path: Path) -> dict[str, np.ndarray]:
         if not {"problems", "frames/count", "frames/ends"} <= found.keys():
             raise ValueError("it is no index of a part")
         return found
-    except (TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         path.unlink()
         raise HarnessError(
             "a part of the store that was done earlier is damaged, and was removed.",

@@ -17,7 +17,7 @@ from mmact_oneshot.harness.encoders.state_differences import differences
 from mmact_oneshot.harness.encoders.tokens import Layout
 from mmact_oneshot.harness.encoders.video import VideoEncoder
 from mmact_oneshot.harness.encoders.videomae_names import videomae_names
-from mmact_oneshot.harness.encoders.weights import read_weights
+from mmact_oneshot.harness.encoders.weights import read_weights, require_finite
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SENSORS = ("acc_phone", "acc_watch", "gyro", "orientation")  # of the released Mu-MAE, as MMAct's layouts call them
@@ -84,6 +84,7 @@ def read_states(path: Path, sensors: tuple[str, ...]) -> dict[str, dict[str, Ten
             where=path,
             remedy="Give a checkpoint as it was released.",
         )
+    require_finite(state, path)
     if embedded and set(sensors) != set(SENSORS):
         raise HarnessError(
             f"embeds the sensors {', '.join(SENSORS)}; these data have {', '.join(sensors) or 'none'}.",

@@ -40,8 +40,16 @@ def load_weights(backbone: Backbone, path: Path) -> None:
         remedy = "Its network has BatchNorm: set video_encoder.norm to frozen-batch." if statistics else ""
         remedy = remedy or "Check video_encoder.name and video_encoder.arguments."
         raise HarnessError(f"does not fit the network: {'; '.join(wrong)}.", where=path, remedy=remedy)
+    require_finite(state, path)
     if not next(backbone.released.parameters()).is_meta:  # a twin of shapes alone: that they fit is all
         backbone.released.load_state_dict(state, strict=False)  # strict but for the counters: see above
+
+
+def require_finite(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raises HarnessError where a tensor, whose shape is known to be right, holds NaN or infinity."""
+    wrong = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if wrong:
+        raise HarnessError(f"has values that are not finite, in {wrong[0]}.", where=path, remedy="Fetch it again.")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -18,6 +18,16 @@ from mmact_oneshot.harness.runtime.cells import cell_text
 from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
 MISSING = -1  # as in the harness's own predictions: the whole episode is not scored
+UNREADABLE = (
+    AttributeError,
+    TypeError,
+    ValueError,
+    EOFError,
+    OSError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # what numpy raises for an archive that is damaged, or claims more than there is
 POSITION, CLASS = "predicted", "predicted_class"
 
 
@@ -85,7 +95,7 @@ def _npz(path: Path, content: bytes, episodes: Episodes) -> np.ndarray:
         _refuse_swollen(path, content, episodes)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files if name in (POSITION, "label")}
-    except (AttributeError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise HarnessError(f"not an archive of plain arrays ({error}).", where=path, remedy=remedy) from error
     for name in (POSITION, "label"):
         array = found.get(name)

@@ -253,7 +253,7 @@ def _save(path: Path, step: int, method: FewShotMethod, optimiser: Any, schedule
 def _resume(method: FewShotMethod, optimiser: Any, schedule: Any, path: Path) -> tuple[Trained, int]:
     """Continue from the last saved state of a training that was cut off, unless it was another: its rate tells."""
     state = load_state(path)
-    if state is None or state["schedule"]["base_lrs"] != schedule.base_lrs:
+    if state is None or state.get("schedule", {}).get("base_lrs") != schedule.base_lrs:
         return Trained(), 0
     method.load_state_dict(state["method"])
     optimiser.load_state_dict(state["optimiser"])

@@ -150,7 +150,7 @@ def mat_text(content: bytes, random: Random) -> bytes:
 
 
 def mat_cells(content: bytes, random: Random) -> bytes:
-    return _mat_changed(content, lambda value: np.array([value, None], dtype=object))
+    return _mat_changed(content, lambda value: np.array([value, "text"], dtype=object))
 
 
 def mat_struct(content: bytes, random: Random) -> bytes:

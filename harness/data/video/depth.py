@@ -42,6 +42,8 @@ class DepthMat:
         """Millimetres (frames, height, width)."""
         depth = load_array(self.path, VARIABLE)
         _three(depth.shape)
+        if not np.isfinite(depth).all():
+            raise ValueError(f"{VARIABLE} has values that are not finite")
         return np.moveaxis(depth, 2, 0)
 
 
