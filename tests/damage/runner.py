@@ -85,7 +85,10 @@ def run_limited(read: Callable[[], Reading], folder: Path, seconds: float = SECO
         elif _resident(process) > peak:
             stopped = "memory"
         if stopped:
-            os.killpg(process, signal.SIGKILL)
+            try:
+                os.killpg(process, signal.SIGKILL)
+            except ProcessLookupError:  # it has not made a group of its own yet
+                os.kill(process, signal.SIGKILL)
             _, status, usage = os.wait4(process, 0)
         time.sleep(0.01)
     found_peak = usage.ru_maxrss * 1024
