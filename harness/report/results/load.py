@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -168,6 +169,7 @@ def load(folder: Path) -> Loaded:
             remedy="`oneshot run` continues a run that was cut off.",
         )
     entries = records.test_accesses.read()
+    _require_logged(records, scored, entries)
     return Loaded(
         studies=tuple(records.all(StudyRecord)),
         trainings=trainings,
@@ -177,6 +179,20 @@ def load(folder: Path) -> Loaded:
         suites=suites,
         accesses=None if entries is None else TestAccesses.of(entries),
     )
+
+
+def _require_logged(records: RecordFolder, scored: Iterable[Scored], entries: list[dict[str, Any]] | None) -> None:
+    """Every scoring was logged before it took place: where there is a log, a missing entry was lost."""
+    if entries is None:
+        return
+    logged = {(entry["training"], entry["suite_digest"]) for entry in entries}
+    for each in scored:
+        if (each.training.id, each.evaluation.suite_digest) not in logged:
+            raise HarnessError(
+                f"no entry of {each.training.id} on {each.evaluation.suite}, which was scored.",
+                where=records.test_accesses.path,
+                remedy="The log is append-only: restore it from version control.",
+            )
 
 
 def _join(
