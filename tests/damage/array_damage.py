@@ -221,7 +221,7 @@ def _compressed(head: bytes, zeros: int) -> bytes:
     import zlib
 
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    data = b"\x78\x9c" + packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + deflated_zeros(zeros)[0]
+    data = b"\x78\x9c" + packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + deflated_zeros(zeros)
     data += zlib.adler32(b"").to_bytes(4, "big")
     return (15).to_bytes(4, "little") + len(data).to_bytes(4, "little") + data
 

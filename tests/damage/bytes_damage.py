@@ -6,6 +6,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -135,29 +136,31 @@ def other_json(content: bytes, random: Random) -> bytes:
     return [b"null", b"[]", b"{}", b'"text"', b"1e999", b"[[1, 2], {}]"][int(random.integers(6))]
 
 
-def deflated_zeros(size: int) -> tuple[bytes, int]:
-    """``size`` zero bytes (a multiple of 16 MiB) as a raw deflate stream a thousandth as long, and their CRC-32.
+def deflated_zeros(size: int) -> bytes:
+    """``size`` zero bytes (a multiple of 16 MiB) as a raw deflate stream a thousandth as long.
 
     A block that was flushed in full does not depend on those before it, so that one is enough.
     """
     chunk = bytes(1 << 24)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = packer.compress(chunk) + packer.flush(zlib.Z_FULL_FLUSH)
-    checksum = 0
+    return block * (size // len(chunk)) + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+
+
+@cache
+def checksum_of_zeros(size: int, head: bytes = b"") -> int:
+    """CRC-32 of ``head`` and then so many zero bytes."""
+    chunk, checksum = bytes(1 << 24), zlib.crc32(head)
     for _ in range(size // len(chunk)):
         checksum = zlib.crc32(chunk, checksum)
-    return block * (size // len(chunk)) + zlib.compressobj(9, zlib.DEFLATED, -15).flush(), checksum
+    return checksum
 
 
 def zip_of_zeros(name: str, head: bytes, size: int) -> bytes:
     """A zip archive whose only member is ``head`` and then ``size`` zero bytes."""
-    zeros, _ = deflated_zeros(size)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    data = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + zeros
-    checksum = zlib.crc32(head)
-    for _ in range(size >> 24):
-        checksum = zlib.crc32(bytes(1 << 24), checksum)
-    return one_member(name, data, checksum, len(head) + size)
+    data = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH) + deflated_zeros(size)
+    return one_member(name, data, checksum_of_zeros(size, head), len(head) + size)
 
 
 def one_member(name: str, deflated: bytes, checksum: int, size: int) -> bytes:

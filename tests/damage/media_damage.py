@@ -183,7 +183,7 @@ VIDEO: tuple[Mutation, ...] = (
 def png_of_zeros(height: int, width: int) -> bytes:
     """A black image of three bytes a pixel, a thousandth as large."""
     size = -(-height * (1 + 3 * width) // (1 << 24)) * (1 << 24)
-    data = b"\x78\x9c" + deflated_zeros(size)[0] + zlib.adler32(b"").to_bytes(4, "big")
+    data = b"\x78\x9c" + deflated_zeros(size) + zlib.adler32(b"").to_bytes(4, "big")
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")

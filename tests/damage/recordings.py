@@ -13,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 
 from tests.damage import array_damage, folder_damage, media_damage, text_damage
-from tests.damage.bytes_damage import Mutation, Random, deflated_zeros
+from tests.damage.bytes_damage import Mutation, Random, checksum_of_zeros, deflated_zeros
 from tests.damage.runner import Reading
 from tests.damage.subject import Subject, digest_of, guarded, listed, oneshot
 
@@ -182,9 +182,10 @@ CSV: tuple[Mutation, ...] = (stamps_of_another_year, stamps_without_fractions, s
 
 def gz_that_swells(content: bytes, random: Random) -> bytes:
     """A gzip file of three gigabytes of zeros."""
-    zeros, checksum = deflated_zeros(array_damage.SWOLLEN)
-    end = checksum.to_bytes(4, "little") + (array_damage.SWOLLEN % (1 << 32)).to_bytes(4, "little")
-    return b"\x1f\x8b\x08" + bytes(7) + zeros + end
+    end = checksum_of_zeros(array_damage.SWOLLEN).to_bytes(4, "little") + (array_damage.SWOLLEN % (1 << 32)).to_bytes(
+        4, "little"
+    )
+    return b"\x1f\x8b\x08" + bytes(7) + deflated_zeros(array_damage.SWOLLEN) + end
 
 
 def real_images(content: bytes, random: Random) -> bytes:

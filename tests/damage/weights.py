@@ -190,7 +190,7 @@ def archive_that_claims(content: bytes, random: Random) -> bytes:
 def member_deflated(content: bytes, random: Random) -> bytes:
     """As some tools pack an archive again."""
     if not content.startswith(b"PK"):
-        return one_member("a", deflated_zeros(1 << 24)[0], 0, 1 << 24)
+        return one_member("a", deflated_zeros(1 << 24), 0, 1 << 24)
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
         for member in old.infolist():
