@@ -68,7 +68,7 @@ class StepRunner:
                 with suppress(_SetAside):
                     return self._done(step, reasons)
                 for need in self._missing(step, reasons):
-                    self._done(need, ())
+                    reasons += (self._done(need, reasons),)
         except Exception as error:
             free(error)
             if not ran_out_of_memory(error) or isinstance(error, OutOfMemory):

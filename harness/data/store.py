@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mmact_oneshot.harness.runtime.errors import HarnessError
 
 SCHEMA = 2  # raised whenever the same recordings would give other content
 MANIFEST, INDEX, SHARDS = "manifest.json", "index.npz", "shards"
+_OPENING = Lock()
 
 
 def store_folder(parent: Path, table: ClipTable, spec: StoreSpec) -> Path:
@@ -89,8 +91,10 @@ class Store:
 
     def _map(self, shard: int) -> np.memmap[Any, Any]:
         if shard not in self._maps:
-            path = require_intact(self.folder, self.manifest, f"{SHARDS}/{shard:05d}.frames")
-            self._maps[shard] = np.memmap(path, dtype=np.uint8, mode="r")
+            with _OPENING:  # many threads decode: one of them reads the file to check it
+                if shard not in self._maps:
+                    path = require_intact(self.folder, self.manifest, f"{SHARDS}/{shard:05d}.frames")
+                    self._maps[shard] = np.memmap(path, dtype=np.uint8, mode="r")
         return self._maps[shard]
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmact_oneshot.harness.benchmark.run import run_plan
+from mmact_oneshot.harness.benchmark.step_runner import StepRunner
 from mmact_oneshot.harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
 from mmact_oneshot.harness.data.store import Store
 from mmact_oneshot.harness.encoders.build import state_digest
@@ -157,3 +158,22 @@ def test_a_step_that_fails_is_the_reason_of_all_rows_that_need_it(
     }  # fmt: skip
     assert [record.method for record in folder.all(TrainingRecord)] == ["random"], "the others go on"
     assert planned(here)[1] == [], "what is recorded with a reason is not tried again by itself"
+
+
+def test_a_row_makes_what_was_set_aside_meanwhile_and_a_reason_there_is_its_own(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = place(store, tmp_path, rows=[ROWS[1]])
+    plan, steps = planned(here)
+    (row,) = (step for step in steps if isinstance(step, RowStep))
+    assert StepRunner.of(here, plan).do(row) == ""
+    assert planned(here)[1] == []
+
+    def diverging(workspace: Workspace, key: EncoderKey) -> None:
+        raise DivergedError("the encoder diverged.")
+
+    monkeypatch.setattr("mmact_oneshot.harness.benchmark.step_runner.run_warm_start", diverging)
+    there = place(store, tmp_path / "diverging", rows=[ROWS[1]])
+    assert StepRunner.of(there, plan).do(row) == "the encoder diverged."
+    (skipped,) = there.records.all(SkippedRecord)
+    assert skipped.reason == "the encoder diverged."
