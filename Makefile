@@ -4,15 +4,18 @@ VENV := .venv
 ONESHOT := $(VENV)/bin/oneshot
 DATA := data/embedded
 
+# without the compiled files of Python's modules every start takes twice as long; installation leaves them to be made
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: installed table test fast bench gpu golden same faults damage long lock sbom lint types tree docs python clean
 
 table: $(VENV)/installed
 	$(ONESHOT) data synthesize $(DATA)
 	$(ONESHOT) run --data $(DATA) --preset quick
 
-# --dist loadfile: a file's fixtures are made once
+# --dist loadfile: a file's fixtures are made once; in the order of tests/conftest.py, not of the number of tests in a file
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # what takes seconds is left out: for every save of a file
 fast: $(VENV)/installed

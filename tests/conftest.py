@@ -19,6 +19,13 @@ from tests.helpers.small_recordings import make_recordings, write_split
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the tests' tensors are tiny: more threads cost more than they give
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: the many short ones then fill what is left of every worker's time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 SuiteOf = Callable[[str, str], Suite]
 STORE = StoreSpec(frames=4, short_side=24, encoding="raw", sensor_grid=32)
 

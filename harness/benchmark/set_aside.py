@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from glob import escape
 from itertools import count
 from pathlib import Path
 
@@ -63,23 +64,23 @@ def _files(workspace: Workspace, plan: Plan) -> Iterator[Path]:
     patterns: list[tuple[Path, str]] = []
     for job in plan.jobs:
         patterns += [
-            (records.path(TrainingRecord, job.id).parent, f"{job.id}.*"),
-            (records.path(SkippedRecord, job.id).parent, f"{job.id}.*"),
-            (workspace.weights("checkpoints", job.id).parent, f"{job.id}.*"),
+            (records.path(TrainingRecord, job.id).parent, f"{escape(job.id)}.*"),
+            (records.path(SkippedRecord, job.id).parent, f"{escape(job.id)}.*"),
+            (workspace.weights("checkpoints", job.id).parent, f"{escape(job.id)}.*"),
         ]
         for suite in job.suites:
             identity = f"{job.id}.{suite}"
-            patterns.append((records.path(EvaluationRecord, identity).parent, f"{identity}.json"))
-            patterns.append((records.predictions, f"{identity}.npz"))
+            patterns.append((records.path(EvaluationRecord, identity).parent, f"{escape(identity)}.json"))
+            patterns.append((records.predictions, f"{escape(identity)}.npz"))
     for job in searched:
-        patterns.append((records.path(SearchRecord, job.row_id).parent, f"{job.row_id}.*"))
-        patterns.append((workspace.weights("checkpoints", "any").parent, f"search-{job.row_id}-*"))
+        patterns.append((records.path(SearchRecord, job.row_id).parent, f"{escape(job.row_id)}.*"))
+        patterns.append((workspace.weights("checkpoints", "any").parent, f"search-{escape(job.row_id)}-*"))
     for job in (*plan.jobs, *searched):
         for key in job.encoder_keys(workspace.common).values():
-            patterns.append((workspace.weights("encoders", key.id).parent, f"{key.id}.*"))
+            patterns.append((workspace.weights("encoders", key.id).parent, f"{escape(key.id)}.*"))
         if isinstance(job.initialisation, Pretrained):
             identity = job.initialisation.id(job.seed)
-            patterns.append((records.path(PretrainingRecord, identity).parent, f"{identity}.*"))
-            patterns.append((workspace.weights("pretraining", identity).parent, f"{identity}.*"))
+            patterns.append((records.path(PretrainingRecord, identity).parent, f"{escape(identity)}.*"))
+            patterns.append((workspace.weights("pretraining", identity).parent, f"{escape(identity)}.*"))
     for folder, pattern in patterns:
         yield from sorted(folder.glob(pattern))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 import dask
 import torch
 from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed.security import Security
 
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.signals import interrupts_kept_from_children
@@ -81,11 +83,20 @@ def read_options(path: Path | None) -> dict[str, Any]:
 
 
 @contextmanager
-def open_client(wanted: ClusterOptions) -> Iterator[Client]:
+def open_client(wanted: ClusterOptions, keys: Path) -> Iterator[Client]:
     """A client of the cluster, which is closed at the end unless it was there before.
 
+    Whoever reaches a scheduler can run code on its workers. One that is started here therefore speaks TLS alone, with a
+    key that is made for this run and that client, scheduler and workers must have; so does one that was there before if
+    Dask's configuration names its certificates.
+
+    Args:
+        wanted: the workers.
+        keys: folder for the keys of a batch system's jobs, which they read; readable by its owner alone.
+
     Raises:
-        HarnessError: a scheduler that does not answer, or options that the cluster does not know.
+        HarnessError: a scheduler that does not answer, options that the cluster does not know, or a path that its jobs
+            cannot be told.
     """
     dask.config.set(SETTINGS)
     if wanted.engine == "dask":
@@ -98,7 +109,7 @@ def open_client(wanted: ClusterOptions) -> Iterator[Client]:
         with client:
             yield client
         return
-    cluster = _local(wanted.count) if wanted.engine == "local" else _batch_system(wanted)
+    cluster = _local(wanted.count) if wanted.engine == "local" else _batch_system(wanted, keys)
     with cluster, Client(cluster) as client:
         if wanted.engine != "local":
             cluster.adapt(minimum_jobs=0, maximum_jobs=wanted.count, interval="1s", wait_count=30)
@@ -108,7 +119,8 @@ def open_client(wanted: ClusterOptions) -> Iterator[Client]:
 def _local(count: int) -> SpecCluster:
     """One process a worker, each with a GPU of its own where there are any."""
     gpus = torch.cuda.device_count()
-    here = {"host": "127.0.0.1"}  # whoever reaches a scheduler can run code on its workers
+    security = Security.temporary()
+    here = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
     workers = {}
     for number in range(count):
         environment = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
@@ -116,14 +128,24 @@ def _local(count: int) -> SpecCluster:
     scheduler = {"cls": Scheduler, "options": {**here, "dashboard": True, "dashboard_address": "127.0.0.1:0"}}
     resource_tracker.ensure_running()  # which is started with Ctrl-C let through
     with interrupts_kept_from_children():  # by the thread that starts workers, now and later
-        return SpecCluster(workers, scheduler, silence_logs="ERROR")
+        return SpecCluster(workers, scheduler, security=security, silence_logs="ERROR")
 
 
-def _batch_system(wanted: ClusterOptions) -> Any:
+def _batch_system(wanted: ClusterOptions, keys: Path) -> Any:
     """Each worker a job of its own."""
     import dask_jobqueue  # reads its own files when it is imported
 
-    options = {"cores": 1, "processes": 1, "memory": "16GB", **wanted.options}
+    options = {"cores": 1, "processes": 1, "memory": "16GB", "security": True, **wanted.options}
+    if options["security"] is False:  # which dask-jobqueue takes for an object with keys
+        del options["security"]
+    elif "shared_temp_directory" not in options:
+        if shlex.quote(str(keys)) != str(keys):  # dask-jobqueue writes it into a script as it is
+            raise HarnessError(
+                f"the jobs cannot be told the path {str(keys)!r}, which has characters that a shell reads otherwise.",
+                remedy="Name another folder by --out, or one for the keys by shared_temp_directory among the options.",
+            )
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        options["shared_temp_directory"] = str(keys)
     try:
         return getattr(dask_jobqueue, BATCH_SYSTEMS[wanted.engine])(**options)
     except (TypeError, ValueError) as error:

@@ -46,6 +46,6 @@ def run_with_engine(
         threads=max(1, (os.cpu_count() or 1) // wanted.count) if shared else 0,
         cache_bytes=wanted.cache_bytes,
     )
-    with open_client(wanted) as client:
+    with open_client(wanted, workspace.folder.resolve() / "keys") as client:
         workspace.watcher.note(f"workers: at most {wanted.count}, see {client.dashboard_link}")
         run_on_cluster(client, order, workspace, plan, steps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from glob import escape
+
 from mmact_oneshot.harness.benchmark.cost.work import work_of
 from mmact_oneshot.harness.benchmark.steps import PretrainingStep, RowStep, SearchStep, Step, WarmStartStep
 from mmact_oneshot.harness.training.workspace import Workspace
@@ -18,16 +20,16 @@ def progress_mark(workspace: Workspace, step: Step) -> object:
     """Changes whenever a step has kept something from which it would continue."""
     match step:
         case PretrainingStep():
-            kind, name = "pretraining", step.pretraining.id(step.seed)
+            kind, name = "pretraining", escape(step.pretraining.id(step.seed))
         case WarmStartStep():
-            kind, name = "encoders", step.key.id
+            kind, name = "encoders", escape(step.key.id)
         case SearchStep():
             assert step.job.search is not None
-            kind, name = "checkpoints", f"search-{step.job.search.row_id}-*"
+            kind, name = "checkpoints", f"search-{escape(step.job.search.row_id)}-*"
         case RowStep():
-            kind, name = "checkpoints", step.job.id
+            kind, name = "checkpoints", escape(step.job.id)
     folder = workspace.weights(kind, name).parent
     found = [*folder.glob(f"{name}.state"), *folder.glob(f"{name}.safetensors")]
     if isinstance(step, RowStep):
-        found += workspace.records.predictions.glob(f"{step.job.id}.*")
+        found += workspace.records.predictions.glob(f"{escape(step.job.id)}.*")
     return sorted((path.name, path.stat().st_mtime_ns) for path in found)

@@ -8,6 +8,7 @@ is not done a second time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from mmact_oneshot.harness.api import FewShotMethod
@@ -159,7 +160,7 @@ class RateSearch:
         return self.workspace.weights("checkpoints", f"search-{identity}-{number}")
 
     def _forget(self, identity: str, but: Path | None = None) -> None:
-        for path in self._path(identity, 0).parent.glob(f"search-{identity}-*"):
+        for path in self._path(identity, 0).parent.glob(f"search-{escape(identity)}-*"):
             if path != but:
                 path.unlink()
 
