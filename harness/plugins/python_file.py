@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from mmact_oneshot.harness.plugins.source import files_sha256
 from mmact_oneshot.harness.runtime.errors import HarnessError
@@ -27,6 +28,16 @@ class PluginFile:
     path: Path
     module: ModuleType
     sha256: str
+
+
+class SourceAlone(SourceFileLoader):
+    """Compiles the source each time: a compiled file beside it may be of a source that was edited within the second, or
+    hold other code than the source whose digest is recorded."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(source), source)
+        return code
 
 
 _imported: dict[tuple[Path, int], PluginFile] = {}
@@ -51,7 +62,8 @@ def load_file(path: Path) -> PluginFile:
 
 
 def _import(path: Path) -> PluginFile:
-    spec = importlib.util.spec_from_file_location(f"{PREFIX}{path.stem}", path)
+    name = f"{PREFIX}{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=SourceAlone(name, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -76,12 +88,33 @@ def _beside(folder: Path) -> Iterator[list[Path]]:
     _neighbours.clear()
     before, files = set(sys.modules), list[Path]()
     sys.path.insert(0, str(folder))
+    sys.path_hooks.insert(0, finder := _finder_of_sources(folder))
+    _forget_finders(folder)
     try:
         yield files
     finally:
+        sys.path_hooks.remove(finder)
+        _forget_finders(folder)
         sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and Path(file).is_relative_to(folder) and not name.startswith(PREFIX):
                 _neighbours[name] = sys.modules[name]
                 files.append(Path(file).resolve())
+
+
+def _finder_of_sources(folder: Path) -> Callable[[str], FileFinder]:
+    """A hook of the import system for a folder and those in it."""
+    found = FileFinder.path_hook((SourceAlone, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES))
+
+    def finder(entry: str) -> FileFinder:
+        if not Path(entry).is_relative_to(folder):
+            raise ImportError(entry)
+        return found(entry)
+
+    return finder
+
+
+def _forget_finders(folder: Path) -> None:
+    for entry in [entry for entry in sys.path_importer_cache if Path(entry).is_relative_to(folder)]:
+        del sys.path_importer_cache[entry]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import py_compile
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -66,6 +68,23 @@ def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
     load_method(path)
     write(tmp_path / "my_head.py", PLUGIN.replace("width: int = 8", "width: int = 9"))
     assert check_settings(load_method(path), {}, path)["width"] == 9
+
+
+def test_what_runs_is_the_source_and_no_compiled_file_beside_it(tmp_path: Path) -> None:
+    """Compiled code that claims by date and size to be of a source could be anything; the digest is the source's."""
+    path, beside = tmp_path / "my_head.py", tmp_path / "widths.py"
+    text = PLUGIN.replace("width: int = 8", "width: int = widths.OUT")
+    write(path, text.replace("import annotations", "import annotations; import widths"))
+    write(beside, "OUT = 9")
+    for source in (path, beside):
+        text, stat = source.read_text(), source.stat()
+        source.write_text(text.replace("OUT = 9", "OUT = 7").replace("widths.OUT", "0xBADBAD12"))
+        os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        py_compile.compile(str(source), doraise=True)
+        source.write_text(text)
+        os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert len(list(tmp_path.glob("__pycache__/*.pyc"))) == 2
+    assert check_settings(load_method(str(path)), {}, path)["width"] == 9
 
 
 @pytest.mark.parametrize(
