@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.abc import PathEntryFinder
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -103,11 +104,11 @@ def _beside(folder: Path) -> Iterator[list[Path]]:
                 files.append(Path(file).resolve())
 
 
-def _finder_of_sources(folder: Path) -> Callable[[str], FileFinder]:
+def _finder_of_sources(folder: Path) -> Callable[[str], PathEntryFinder]:
     """A hook of the import system for a folder and those in it."""
     found = FileFinder.path_hook((SourceAlone, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES))
 
-    def finder(entry: str) -> FileFinder:
+    def finder(entry: str) -> PathEntryFinder:
         if not Path(entry).is_relative_to(folder):
             raise ImportError(entry)
         return found(entry)

@@ -84,7 +84,7 @@ def test_what_runs_is_the_source_and_no_compiled_file_beside_it(tmp_path: Path) 
         source.write_text(text)
         os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert len(list(tmp_path.glob("__pycache__/*.pyc"))) == 2
-    assert check_settings(load_method(str(path)), {}, path)["width"] == 9
+    assert check_settings(load_method(str(path)), {}, str(path))["width"] == 9
 
 
 @pytest.mark.parametrize(
