@@ -35,7 +35,8 @@ def run_on_cluster(client: Client, order: Order, workspace: Workspace, plan: Pla
             some could not be.
     """
     begin_run(workspace, plan)
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # a worker that dies is told in our own words
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("distributed.scheduler").setLevel(logging.CRITICAL)  # a worker that dies is told by _Graph
     with GraphProgress(workspace, steps) as progress:
         client.register_plugin(EndsItsStep())
         client.subscribe_topic(TOPIC, lambda event: progress.note(event[1]))

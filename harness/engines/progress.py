@@ -11,6 +11,8 @@ from mmact_oneshot.harness.benchmark.steps import Step
 from mmact_oneshot.harness.engines.workload import size_of
 from mmact_oneshot.harness.training.workspace import Workspace
 
+ENOUGH = 0.01  # of all clips, before the time that is left is told: steps without training are done at once
+
 
 class GraphProgress:
     """Tells the run's watcher what is done; the time left is in proportion to the clips that are still to pass."""
@@ -33,8 +35,11 @@ class GraphProgress:
         """A step is over, whatever became of it."""
         self._done += self._sizes[step.id]
         self._finished += 1
-        left = (sum(self._sizes.values()) - self._done) / self._done * (time.monotonic() - self._started)
-        self._watcher.advance(self._finished, note=f"{step.id} done, about {left / 60:.0f} min left")
+        share, note = self._done / sum(self._sizes.values()), f"{step.id} done"
+        if share >= ENOUGH:
+            left = (1 - share) / share * (time.monotonic() - self._started)
+            note += f", about {left / 60:.0f} min left"
+        self._watcher.advance(self._finished, note=note)
 
     def note(self, line: str) -> None:
         """A line worth keeping."""
