@@ -36,7 +36,7 @@ same: $(VENV)/installed
 faults: $(VENV)/installed
 	$(VENV)/bin/python -m tests.faults $(FAULTS)
 
-# a quarter of an hour: DAMAGE has further arguments, as in make damage DAMAGE='--kind store --seed 1'
+# a few minutes: DAMAGE has further arguments, as in make damage DAMAGE='--kind store --seed 1'
 damage: $(VENV)/installed
 	$(VENV)/bin/python -m tests.damage $(DAMAGE)
 

@@ -91,7 +91,7 @@ def rising_note(results: StudySuite) -> tuple[str, ...]:
     if not rising:
         return ()
     limit = f"{STILL_RISING * 100:g} point"
-    return (f"Validation still rose by more than {limit} over the last third of training: {listed(rising)}.",)
+    return (f"Validation still rose by more than {limit} over the last third of training: {'; '.join(rising)}.",)
 
 
 def data_warnings(data: Mapping[str, Any]) -> list[str]:

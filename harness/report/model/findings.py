@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmact_oneshot.harness.report.formats import accuracy_text
+from mmact_oneshot.harness.report.formats import accuracy_text, difference
 from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row
 from mmact_oneshot.harness.report.results.report import StudySuite
 
@@ -39,7 +39,8 @@ def reference_sentences(results: StudySuite, most: int = NAMED) -> dict[str, str
     """How the rows of a study stand to its reference, by modality.
 
     ``Both: mu_mae: significantly better than random; significantly worse than trx and 2 others; no significant
-    difference from can.`` Where the reference is a setting that each row has in another row, the rows stand first.
+    difference from can.`` Where the reference is a setting that each row has in another row, the rows stand first. Of
+    differences that are undecided only because there are many comparisons, the largest is told.
 
     Args:
         most: rows that are named before they are counted.
@@ -66,7 +67,17 @@ def _against(modality: str, results: StudySuite, pairs: Sequence[Pair], most: in
         head = f"{modality.capitalize()}, compared with {against}"
         texts = ("significantly worse: {}", "significantly better: {}", "no significant difference: {}")
     said = [text.format(named(rows, most)) for text, rows in zip(texts, outcomes.values(), strict=True) if rows]
-    return f"{head}: {'; '.join(said)}."
+    return f"{head}: {'; '.join(said)}{_before_correction(pairs)}."
+
+
+def _before_correction(pairs: Sequence[Pair]) -> str:
+    """The largest difference that so many comparisons leave undecided, and that alone would not be."""
+    left = [pair for pair in pairs if not pair.significant and pair.p < 0.05]
+    if not left:
+        return ""
+    pair = max(left, key=lambda pair: abs(pair.interval.mean))
+    found = difference(pair.interval, pair.first.measured.decimals)
+    return f" (before correction {pair.first.label} minus {pair.second.label} is {found} points)"
 
 
 def listed_fields(fields: Mapping[str, Any]) -> str:

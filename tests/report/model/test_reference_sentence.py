@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mmact_oneshot.harness.report.formats import points
 from mmact_oneshot.harness.report.model.findings import reference_sentences
 from tests.helpers.small_runs import BOTH, add_seeds, add_study, add_suite, study_suite, three_seeds
 
@@ -28,6 +29,19 @@ def test_a_method_is_the_subject(tmp_path: Path) -> None:
         "video": "Video: mu_mae: significantly better than can; significantly worse than trx; no significant "
         "difference from protonet."
     }
+
+
+def test_what_only_the_number_of_comparisons_leaves_undecided_is_told_with_its_size(tmp_path: Path) -> None:
+    means = {"mu_mae": 0.6, "trx": 0.65, "can": 0.7, "otam": 0.72, "strm": 0.6}
+    fill(tmp_path, "methods", {"method": "mu_mae"}, {name: (mean, {}) for name, mean in means.items()})
+    found = study_suite(tmp_path)
+    pairs = found.against("video")
+    undecided = [pair for pair in pairs if not pair.significant and pair.p < 0.05]
+    largest = max(undecided, key=lambda pair: abs(pair.interval.mean))
+    told = reference_sentences(found)["video"]
+    size = points(largest.interval.mean, 0)
+    assert size[1:].isdigit()
+    assert f"(before correction mu_mae minus {largest.second.label} is {size} [" in told
 
 
 def test_each_modality_has_its_own_and_rows_are_counted_after_so_many(tmp_path: Path) -> None:
