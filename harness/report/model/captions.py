@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmact_oneshot.harness.report.formats import listed, p_value, percent, points
+from mmact_oneshot.harness.report.formats import p_value, percent, points
 from mmact_oneshot.harness.report.results.guards import Guard
 from mmact_oneshot.harness.report.results.levelling import STILL_RISING, still_rising
 from mmact_oneshot.harness.report.results.load import Suite, TestAccesses
