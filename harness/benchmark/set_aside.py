@@ -61,26 +61,26 @@ def _new_folder(parent: Path) -> Path:
 def _files(workspace: Workspace, plan: Plan) -> Iterator[Path]:
     """The files of all jobs that are there."""
     records, searched = workspace.records, [job.search for job in plan.jobs if job.search]
-    patterns: list[tuple[Path, str]] = []
+    found: list[tuple[Path, str, str]] = []  # folder, start of a name, and a pattern of its end
     for job in plan.jobs:
-        patterns += [
-            (records.path(TrainingRecord, job.id).parent, f"{escape(job.id)}.*"),
-            (records.path(SkippedRecord, job.id).parent, f"{escape(job.id)}.*"),
-            (workspace.weights("checkpoints", job.id).parent, f"{escape(job.id)}.*"),
+        found += [
+            (records.path(TrainingRecord, job.id).parent, job.id, ".*"),
+            (records.path(SkippedRecord, job.id).parent, job.id, ".*"),
+            (workspace.weights("checkpoints", job.id).parent, job.id, ".*"),
         ]
         for suite in job.suites:
             identity = f"{job.id}.{suite}"
-            patterns.append((records.path(EvaluationRecord, identity).parent, f"{escape(identity)}.json"))
-            patterns.append((records.predictions, f"{escape(identity)}.npz"))
+            found.append((records.path(EvaluationRecord, identity).parent, identity, ".json"))
+            found.append((records.predictions, identity, ".npz"))
     for job in searched:
-        patterns.append((records.path(SearchRecord, job.row_id).parent, f"{escape(job.row_id)}.*"))
-        patterns.append((workspace.weights("checkpoints", "any").parent, f"search-{escape(job.row_id)}-*"))
+        found.append((records.path(SearchRecord, job.row_id).parent, job.row_id, ".*"))
+        found.append((workspace.weights("checkpoints", "any").parent, f"search-{job.row_id}", "-*"))
     for job in (*plan.jobs, *searched):
         for key in job.encoder_keys(workspace.common).values():
-            patterns.append((workspace.weights("encoders", key.id).parent, f"{escape(key.id)}.*"))
+            found.append((workspace.weights("encoders", key.id).parent, key.id, ".*"))
         if isinstance(job.initialisation, Pretrained):
             identity = job.initialisation.id(job.seed)
-            patterns.append((records.path(PretrainingRecord, identity).parent, f"{escape(identity)}.*"))
-            patterns.append((workspace.weights("pretraining", identity).parent, f"{escape(identity)}.*"))
-    for folder, pattern in patterns:
-        yield from sorted(folder.glob(pattern))
+            found.append((records.path(PretrainingRecord, identity).parent, identity, ".*"))
+            found.append((workspace.weights("pretraining", identity).parent, identity, ".*"))
+    for folder, start, end in found:
+        yield from sorted(folder.glob(f"{escape(start)}{end}"))

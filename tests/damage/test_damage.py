@@ -55,7 +55,7 @@ def test_what_once_failed_is_told(bench: Bench, kind: str, mutation: str) -> Non
 
 @pytest.mark.slow
 def test_a_sample_of_all_damage_is_told(bench: Bench) -> None:
-    failed = {str(case): outcome for case in drawn(QUICK, 30, seed=7) if (outcome := bench.tried(case)[0]).failed}
+    failed = {str(case): outcome for case in drawn(QUICK, 60, seed=7) if (outcome := bench.tried(case)[0]).failed}
     assert not failed
 
 

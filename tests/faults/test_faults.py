@@ -13,6 +13,8 @@ import pytest
 pytestmark = pytest.mark.slow  # some twenty processes
 
 QUICK = (
+    "run killed",
+    "report killed",
     "disk full, by size",
     "disk full, prepare",
     "read-only",
@@ -20,7 +22,7 @@ QUICK = (
     "stale lease",
     "forced",
 )
-"""The others wait for minutes or start many processes; a run is killed at every write in tests/benchmark."""
+"""The others wait for minutes, start many processes, or differ from these in the moment alone."""
 
 
 @pytest.fixture(scope="module")
