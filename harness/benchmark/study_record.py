@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmact_oneshot.harness.benchmark.plan import Plan, PlannedStudy
 from mmact_oneshot.harness.records import StudyRecord, StudyRow
+from mmact_oneshot.harness.records.study_rows import united
 from mmact_oneshot.harness.training.conditions import without_folders
 from mmact_oneshot.harness.training.workspace import Workspace
 
@@ -22,7 +23,7 @@ def record_studies(workspace: Workspace, plan: Plan) -> None:
                 varies=study.varies,
                 reference=study.reference,
                 preset=workspace.task.settings.preset,
-                rows=_merged(earlier, _rows(planned)),
+                rows=united(_rows(planned), earlier),
             )
         )
 
@@ -42,13 +43,3 @@ def _rows(planned: PlannedStudy) -> list[StudyRow]:
         )
         for row, jobs in zip(planned.study.rows, planned.jobs, strict=True)
     ]
-
-
-def _merged(earlier: tuple[StudyRow, ...], rows: list[StudyRow]) -> tuple[StudyRow, ...]:
-    """Rows in the order of the study, then those that only earlier runs had; trainings of both."""
-    found: dict[str, StudyRow] = {}
-    for row in (*rows, *earlier):
-        key = row.model_dump_json(exclude={"trainings"})
-        known = found[key].trainings if key in found else ()
-        found[key] = row.model_copy(update={"trainings": tuple(dict.fromkeys((*known, *row.trainings)))})
-    return tuple(found.values())

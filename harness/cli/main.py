@@ -25,6 +25,7 @@ from mmact_oneshot.harness.cli import (
     episodes_export,
     episodes_verify,
     layouts,
+    merge,
     methods,
     metrics,
     new,
@@ -69,6 +70,7 @@ app.add_typer(episodes, name="episodes")
 VERBS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
     (app, "run", run.command),
     (app, "report", report.command),
+    (app, "merge", merge.command),
     (app, "compare", compare.command),
     (app, "score", score.command),
     (app, "methods", methods.command),

@@ -40,6 +40,7 @@ from mmact_oneshot.harness.plugins import registry
 from mmact_oneshot.harness.plugins.kinds import KINDS, METHOD
 from mmact_oneshot.harness.runtime.compute import ComputeSpec
 from tests.docs.pages import PAGES, ROOT, Block, anchors, blocks, names, table, tokens
+from tests.helpers.small_runs import BETTER, add_seeds
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 TINY = SyntheticSettings(
@@ -115,6 +116,9 @@ def furnish(place: Path, text: str, tiny: Path, request: pytest.FixtureRequest) 
         if name in text:
             source = request.getfixturevalue("small_run") if joined else ROOT / "results" / "embedded"
             shutil.copytree(source, place / name)
+    if "oneshot merge" in text:
+        for name in ("video", "sensors"):
+            add_seeds(place / "runs" / name / "records", f"good on {name}", BETTER)
     if "data/mine" in text:
         (place / "data" / "mine").mkdir()
         for video in tiny.rglob("*.mp4"):
