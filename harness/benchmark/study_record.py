@@ -23,7 +23,7 @@ def record_studies(workspace: Workspace, plan: Plan) -> None:
                 varies=study.varies,
                 reference=study.reference,
                 preset=workspace.task.settings.preset,
-                rows=united(_rows(planned), earlier),
+                rows=united((*_rows(planned), *earlier)),
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ KINDS: tuple[type[Any], ...] = (
     SuiteRecord, PretrainingRecord, SearchRecord, TrainingRecord, EvaluationRecord, SkippedRecord,
 )  # fmt: skip
 MADE = frozenset({"volatile", "provenance"})  # when, where, by which commit: that of the first run is kept
-NONE: frozenset[str] = frozenset()
+Fields = frozenset[str]
+NONE: Fields = frozenset()
 Taken = dict[Path, tuple[Path, AnyRecord]]  # by file of the merged folder: which file it is, and what it says
 LEAVE_OUT = "Leave one of the two runs out; or delete, in one of them, this record and those that were made from it."
 
@@ -79,12 +80,13 @@ def require_all_again(old: Path, new: Path) -> None:
 
 def _unite(records: RecordFolder, study: StudyRecord, merged: RecordFolder, taken: Taken) -> None:
     source, target = (folder.path(StudyRecord, study.id) for folder in (records, merged))
-    if merged.has(StudyRecord, study.id):
-        known = merged.read(StudyRecord, study.id)
-        _require_same(known, study, source, taken[target][0], {"rows"})
-        study = known.model_copy(update={"rows": united(known.rows, study.rows)})
-    taken[target] = source, study
-    merged.write(study)
+    rows = study.rows
+    if target in taken:
+        earlier, known = taken[target]
+        _require_same(known, study, source, earlier, frozenset({"rows"}))
+        rows = (*merged.read(StudyRecord, study.id).rows, *rows)
+    taken.setdefault(target, (source, study))
+    merged.write(study.model_copy(update={"rows": united(rows)}))
 
 
 def _take(records: RecordFolder, record: AnyRecord, merged: RecordFolder, taken: Taken) -> None:
@@ -120,15 +122,22 @@ def _goes_on(one: AnyRecord, other: AnyRecord) -> bool:
     """Whether a search was cut off, and the other is the same search with more trials."""
     if not isinstance(one, SearchRecord) or not isinstance(other, SearchRecord):
         return False
-    return other.trials[: len(one.trials)] == one.trials and not _differing(one, other, {"trials"})
+    return other.trials[: len(one.trials)] == one.trials and not _differing(one, other, frozenset({"trials"}))
 
 
-def _require_same(known: AnyRecord, record: AnyRecord, source: Path, earlier: Path, apart: Set[str] = NONE) -> None:
+def _require_same(known: AnyRecord, record: AnyRecord, source: Path, earlier: Path, apart: Fields = NONE) -> None:
     for field in _differing(known, record, apart):
         raise HarnessError(f"{field}: not what {earlier} says.", where=source, remedy=LEAVE_OUT)
 
 
-def _differing(one: AnyRecord, other: AnyRecord, apart: Set[str] = NONE) -> list[str]:
+def _differing(one: AnyRecord, other: AnyRecord, apart: Fields = NONE) -> list[str]:
     """Fields in which two records differ, but for when and where they were made."""
-    fields = type(one).model_fields
-    return [name for name in fields if name not in MADE | apart and getattr(one, name) != getattr(other, name)]
+    first, second = (_measured(record.model_dump(mode="json", exclude=set(apart))) for record in (one, other))
+    return [name for name in first if first[name] != second[name]]
+
+
+def _measured(value: Any) -> Any:
+    """Without what says when, where and by which commit, at any depth: shared encoders were made before."""
+    if isinstance(value, dict):
+        return {name: _measured(each) for name, each in value.items() if name not in MADE}
+    return [_measured(each) for each in value] if isinstance(value, list) else value

@@ -69,6 +69,13 @@ def test_rows_and_seeds_of_earlier_runs_stay_in_it(store: Store, tmp_path: Path)
     assert again == part, "the same run changes nothing"
 
 
+def test_a_row_of_several_settings_stays_one_when_the_run_goes_on(store: Store, tmp_path: Path) -> None:
+    rows = [{**PROTONET, "settings": {"projection": 4, "global_loss": 0.5}}]  # records have them in another order
+    once = recorded(place(store, tmp_path, rows))
+    assert recorded(place(store, tmp_path, rows)) == once
+    assert len(once.rows) == 1
+
+
 def test_every_study_of_a_plan_has_a_record(store: Store, tmp_path: Path) -> None:
     studies = study([PROTONET], "one") | study([RANDOM], "two")
     here = workspace(tmp_path, toy_task(store, studies=studies))

@@ -8,13 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from mmact_oneshot.harness.records import EvaluationRecord, PretrainingRecord, RecordFolder, SearchRecord, StudyRecord
+from mmact_oneshot.harness.records import (
+    EvaluationRecord,
+    PretrainingRecord,
+    RecordFolder,
+    SearchRecord,
+    StudyRecord,
+    TrainingRecord,
+)
 from mmact_oneshot.harness.records.merging import merge
 from mmact_oneshot.harness.report import read_report
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.run_folders import files_of, records_of
 from tests.helpers.scored_runs import oneshot, refused, said
-from tests.helpers.small_runs import BETTER, HALF, add_pretraining, add_seeds, add_skipped, add_study, rewrite
+from tests.helpers.small_runs import (
+    BETTER,
+    HALF,
+    add,
+    add_pretraining,
+    add_seeds,
+    add_skipped,
+    add_study,
+    answers,
+    rewrite,
+)
 from tests.helpers.toy_runs import run, task_with, workspace
 
 ROWS = [
@@ -130,6 +147,15 @@ def test_where_and_when_a_step_was_done_is_no_contradiction(apart: tuple[Path, P
         add_pretraining(folder / "records", volatile={"seconds": seconds}, provenance={"commit": str(seconds)})
     known = merged(*apart).read(PretrainingRecord, "mu_mae-video-sensors-s0")
     assert known.provenance["commit"] == "0"
+
+
+def test_a_training_done_twice_to_the_same_bits_is_one(tmp_path: Path) -> None:
+    folders = tmp_path / "one", tmp_path / "two"
+    for commit, folder in enumerate(folders):
+        encoders = {"video": {"state": "a" * 64, "provenance": {"commit": str(commit)}}}
+        add(folder / "records", "good", 0, answers(BETTER[0]), encoders=encoders)
+    (training,) = merged(*folders).all(TrainingRecord)
+    assert training.encoders["video"]["provenance"]["commit"] == "0"
 
 
 def test_a_step_done_twice_with_other_numbers_is_refused(apart: tuple[Path, Path]) -> None:
