@@ -31,6 +31,7 @@ BATCH_SYSTEMS = {
 """Engine -> class of dask-jobqueue."""
 ENGINES = ("local", "dask", *BATCH_SYSTEMS)
 SETTINGS = {"distributed.scheduler.allowed-failures": 0}  # the driver decides what is tried again
+CERTIFICATES = "Name the scheduler's in Dask's configuration: distributed.comm.tls.ca-file, client.cert, client.key."
 CORES_A_WORKER = 4  # of a CPU, where nothing else is asked for
 
 
@@ -106,6 +107,8 @@ def open_client(wanted: ClusterOptions, keys: Path) -> Iterator[Client]:
             raise HarnessError(
                 f"no scheduler answers at {wanted.scheduler}.", remedy="Start one with `dask scheduler`."
             ) from error
+        except TypeError as error:  # of Dask, where its configuration names no certificate
+            raise HarnessError(f"no certificate for {wanted.scheduler}.", remedy=CERTIFICATES) from error
         with client:
             yield client
         return

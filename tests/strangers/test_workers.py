@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
 from distributed.security import Security
@@ -42,6 +43,22 @@ def test_nobody_else_does_without_a_key_or_with_another(
     for address in addresses(workers):
         with pytest.raises(OSError, match=r"[Tt]imed out|certificate|handshake|reset by peer"):
             Client(address.replace("tls", scheme, 1), security=security, timeout=2)
+    assert workers.submit(sum, [1, 2]).result(timeout=60) == 3, "they are there, and answer to the key"
+
+
+def test_a_scheduler_of_the_users_is_reached_by_the_certificates_of_dasks_configuration(
+    workers: Client, tmp_path: Path
+) -> None:
+    there = ClusterOptions("dask", scheduler=addresses(workers)[0])
+    with pytest.raises(HarnessError, match=r"no certificate for tls://.*tls\.ca-file"), open_client(there, tmp_path):
+        pass
+    known = workers.security.get_tls_config_for_role("client")
+    names = {"ca_file": "ca-file", "cert": "client.cert", "key": "client.key"}
+    settings = {f"distributed.comm.tls.{name}": tmp_path / f"{field}.pem" for field, name in names.items()}
+    for field in names:
+        (tmp_path / f"{field}.pem").write_text(known[field])
+    with dask.config.set(settings), open_client(there, tmp_path) as client:
+        assert client.submit(sum, [1, 2]).result(timeout=60) == 3
 
 
 def test_a_job_of_a_batch_system_reads_a_key_that_its_owner_alone_can_read(tmp_path: Path) -> None:
