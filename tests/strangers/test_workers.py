@@ -54,7 +54,7 @@ def test_a_scheduler_of_the_users_is_reached_by_the_certificates_of_dasks_config
         pass
     known = workers.security.get_tls_config_for_role("client")
     names = {"ca_file": "ca-file", "cert": "client.cert", "key": "client.key"}
-    settings = {f"distributed.comm.tls.{name}": tmp_path / f"{field}.pem" for field, name in names.items()}
+    settings = {f"distributed.comm.tls.{name}": str(tmp_path / f"{field}.pem") for field, name in names.items()}
     for field in names:
         (tmp_path / f"{field}.pem").write_text(known[field])
     with dask.config.set(settings), open_client(there, tmp_path) as client:
