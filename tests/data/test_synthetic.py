@@ -1,11 +1,9 @@
-"""Generated data: the same bytes for the same seed, and sensors that follow from the motion."""
+"""Generated data: the same bytes for the same seed, in the files and formats of MMAct."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from mmact_oneshot.harness.data.synthetic.actions import DESK
 from mmact_oneshot.harness.data.synthetic.performance import Key
 from mmact_oneshot.harness.data.synthetic.plan import SENSORS
 from mmact_oneshot.harness.runtime.errors import HarnessError
+from tests.helpers.generated_files import digests, rows
 
 SMALL = SyntheticSettings(
     classes=("kicking", "sitting_down", "talking"), subjects=2, sessions=((1, 1), (2, 1)), desk_sessions=((3, 1),)
@@ -30,22 +29,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("generated") / "data"
     synthesize(root, SMALL)
     return root
-
-
-def digests(root: Path) -> dict[str, str]:
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds since the first row, and values, of a sensor file in MMAct's format."""
-    cells = [line.split(",") for line in path.read_text().splitlines()]
-    stamps = [datetime.strptime(cell[0], "%Y%m%d_%H:%M:%S.%f") for cell in cells]
-    seconds = np.array([(stamp - stamps[0]).total_seconds() for stamp in stamps])
-    return seconds, np.array([[float(value) for value in cell[1:]] for cell in cells])
-
-
-# --- files -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
