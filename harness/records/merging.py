@@ -45,7 +45,8 @@ def merge(runs: Sequence[Path], out: Path) -> None:
         out: a folder of records without any yet.
 
     Raises:
-        HarnessError: a broken record, or two of one name that say different things; file and field are named.
+        HarnessError: a broken record, or two of one name that say different things; the run's file and the field are
+            named.
     """
     merged, taken = RecordFolder(out), Taken()
     lines: Counter[str] = Counter()
@@ -103,17 +104,19 @@ def _take(records: RecordFolder, record: AnyRecord, merged: RecordFolder, taken:
     for path in _beside(records, record):
         copies[path] = merged.folder / path.relative_to(records.folder)
     for path, copy in copies.items():
-        if path.is_file():  # what is missing, whoever reads the merged records is told
+        if path.is_file():  # a picture may be missing
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
 
 
 def _beside(records: RecordFolder, record: AnyRecord) -> list[Path]:
-    """The files that a record names."""
-    if isinstance(record, EvaluationRecord):
-        return [records.predictions / record.predictions]
+    """The files that a record names, once they are known to be those that it was written with."""
     folder = records.path(type(record), record.id).parent
+    if isinstance(record, EvaluationRecord):
+        records.read_predictions(record)
+        return [records.predictions / record.predictions]
     if isinstance(record, SuiteRecord):
+        records.read_episodes(record)
         return [folder / record.episodes]
     return [folder / record.picture] if isinstance(record, PretrainingRecord) and record.picture else []
 

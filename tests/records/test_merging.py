@@ -191,7 +191,9 @@ def test_the_command_loses_nothing(apart: tuple[Path, Path], tmp_path: Path) -> 
     assert "would be lost" in refused(oneshot("merge", one, "--out", out))
     for path in (two / "records" / "predictions").iterdir():
         path.unlink()
-    assert "predictions are missing" in refused(oneshot("merge", one, two, "--out", out))
+    error = refused(oneshot("merge", one, two, "--out", out))
+    assert f"{two.name}/records/predictions/" in error
+    assert "predictions are missing" in error
     assert files_of(out) == before
 
 
