@@ -37,6 +37,9 @@ def command(
             raise HarnessError("one of the runs.", where=out, remedy="Name another folder with --out.")
         if sources.count(source) > 1:
             raise HarnessError("named twice.", where=run, remedy="Name each run once.")
+    for folder in (records, fresh):
+        if folder.is_symlink():
+            raise HarnessError("a link.", where=folder, remedy="Remove it, or name another folder with --out.")
     with alone(out):
         rmtree(fresh, ignore_errors=True)
         try:

@@ -25,8 +25,9 @@ from mmact_oneshot.harness.runtime.atomic import written
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 KINDS: tuple[type[Any], ...] = (
-    SuiteRecord, PretrainingRecord, SearchRecord, TrainingRecord, EvaluationRecord, SkippedRecord,
+    EvaluationRecord, TrainingRecord, PretrainingRecord, SearchRecord, SuiteRecord, SkippedRecord,
 )  # fmt: skip
+"""What a record refers to comes after it: a run that is under way writes it before."""
 MADE = frozenset({"volatile", "provenance"})  # when, where, by which commit: that of the first run is kept
 Fields = frozenset[str]
 NONE: Fields = frozenset()
@@ -56,7 +57,7 @@ def merge(runs: Sequence[Path], out: Path) -> None:
         for kind in KINDS:
             for record in records.all(kind):
                 _take(records, record, merged, taken)
-        # Read last: a run that is under way logs an access before its evaluation is there.
+        # Last for the same reason: an access is logged before its evaluation is there.
         lines |= Counter(json.dumps(entry, sort_keys=True) for entry in records.test_accesses.read() or ())
     if lines:
         in_order = sorted(lines.elements(), key=lambda line: (json.loads(line)["date"], line))

@@ -10,6 +10,7 @@ from mmact_oneshot.harness.report.results.load import load, records_folder
 from mmact_oneshot.harness.report.results.metric import known_metrics
 from mmact_oneshot.harness.report.results.report import Report, build
 from mmact_oneshot.harness.runtime.atomic import written
+from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.lease import lease
 
 __all__ = ["Report", "alone", "read_report", "records_folder", "write_files", "write_overview", "write_report"]
@@ -61,6 +62,9 @@ def write_files(
         records: the folder of records, beside which pictures of pre-trainings lie.
         every_png: all figures as PNG, and not the matrix alone.
         figures: Python files with a figure each, beside ours and those of installed packages.
+
+    Raises:
+        HarnessError: the folder of figures is a link.
     """
     from mmact_oneshot.harness.report.charts.files import figure_files
     from mmact_oneshot.harness.report.model.blocks import Chart
@@ -80,12 +84,25 @@ def write_files(
     charts = {block.file: block.figure for block in content.blocks() if isinstance(block, Chart) and block.file}
     all_figures = charts if matrix is None else {"matrix": matrix, **charts}
     drawn = figure_files(all_figures, f"{title(report)} · {subtitle(report)}", tuple(warnings(report)), every_png)
-    (out / FIGURES).mkdir(exist_ok=True)
-    _write(out / FIGURES, drawn)
-    for old in (out / FIGURES).iterdir():  # of a study or suite that is no more
+    figures_folder = _own_folder(out / FIGURES)
+    _write(figures_folder, drawn)
+    for old in figures_folder.iterdir():  # of a study or suite that is no more
         if old.name not in drawn and old.suffix in {".svg", ".png"}:
             old.unlink()
     return written
+
+
+def _own_folder(folder: Path) -> Path:
+    """A folder, made where there is none, from which files of before are removed: somebody else's, reached by a link in
+    records from elsewhere, is not to lose any."""
+    if folder.is_symlink():
+        raise HarnessError(
+            "a link, and figures of before are removed here.",
+            where=folder,
+            remedy="Remove the link, or name another folder with --out.",
+        )
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def write_overview(reports: Mapping[str, Report], folder: Path, out: Path) -> Path:
