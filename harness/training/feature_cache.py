@@ -20,6 +20,8 @@ from mmact_oneshot.harness.runtime.lease import lease
 from mmact_oneshot.harness.runtime.progress import Watcher
 from mmact_oneshot.harness.training.checkpoint import tensors_sha256
 
+NAME = 24  # hexadecimal digits of a table's file name
+
 
 @dataclass(frozen=True)
 class FeatureCache:
@@ -72,7 +74,8 @@ class FeatureCache:
             self._evict()
 
     def _evict(self) -> None:
-        kept = sorted(self.folder.glob("*.safetensors"), key=lambda each: each.stat().st_mtime)
+        ours = "[0-9a-f]" * NAME  # and nothing that somebody else keeps there
+        kept = sorted(self.folder.glob(f"{ours}.safetensors"), key=lambda each: each.stat().st_mtime)
         total = sum(path.stat().st_size for path in kept)
         for path in kept[:-1]:
             if total <= self.limit:
@@ -82,4 +85,4 @@ class FeatureCache:
                 path.unlink()
 
     def _path(self, key: object) -> Path:
-        return self.folder / f"{digest(key)[:24]}.safetensors"
+        return self.folder / f"{digest(key)[:NAME]}.safetensors"
