@@ -31,8 +31,9 @@ def passed(fusion: PriorGuidedFusion, support: Features, query: Features) -> dic
         support, query: leaves (E, S, ...) and (E, Q, ...) of :meth:`PriorGuidedFusion.embed`, every clip complete.
 
     Returns:
-        ``passed``, the passed share; ``own``, the mean weight of a clip's own value, 1 / n where all are alike; and
-        ``entropy`` of the weights over that of equal ones, log n.
+        ``passed``, the passed share; ``asked`` and ``answered``, the spread of the attention's queries and of its
+        values over their mean squared length, 0 where those of all clips are one; ``own``, the mean weight of a clip's
+        own value, 1 / n where all are alike; and ``entropy`` of the weights over that of equal ones, log n.
     """
     found = {}
     for name, attention in fusion.cross_attention.items():
@@ -46,7 +47,13 @@ def passed(fusion: PriorGuidedFusion, support: Features, query: Features) -> dic
         entropy = -(weights * weights.clamp_min(1e-12).log()).sum(dim=3).mean() / math.log(weights.shape[3])
         found[name] = {
             "passed": float((spread(attended) / spread(values).clamp_min(1e-12)).mean()),
+            "asked": _relative(projected[..., 0, :]),
+            "answered": _relative(values),
             "own": float(weights.diagonal(dim1=2, dim2=3).mean()),
             "entropy": float(entropy),
         }
     return found
+
+
+def _relative(vectors: Tensor) -> float:
+    return float((spread(vectors) / vectors.square().sum(dim=2).mean(dim=1).clamp_min(1e-12)).mean())

@@ -1,8 +1,9 @@
 """Experiment: what Mu-MAE's cross-attention leaves of the differences between clips, before and after training, and how
-accurate the trained network is once each clip's own values are added to what it attends to, without any more training.
+accurate the same network is, without any more training, once each clip's own values are added to what it attends to,
+or take its place.
 
 Measured with ``spread.passed`` on episodes of the validation classes, for every row of Mu-MAE with
-cross-attention that a run has trained and whose weights are still there:
+cross-attention that a run has trained end to end and whose weights are still there:
 
     python results/utd-mhad/attention.py --data ~/UTD-MHAD --preset results/utd-mhad/utd-mhad.toml --run RUN --out FILE
 """
@@ -11,11 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from mmact_oneshot.harness.benchmark.plan import make_plan
 from mmact_oneshot.harness.config.presets import load_settings
@@ -31,7 +36,7 @@ from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
 from mmact_oneshot.harness.training.job import TrainingJob
 from mmact_oneshot.harness.training.method_training import MethodTraining, TrainedPart
 from mmact_oneshot.harness.training.workspace import Workspace
-from mmact_oneshot.methods.mu_mae.fusion import PriorGuidedFusion
+from mmact_oneshot.methods.mu_mae.fusion import CrossAttention, PriorGuidedFusion
 from mmact_oneshot.methods.mu_mae.method import MuMAE
 from mmact_oneshot.methods.mu_mae.spread import passed
 
@@ -51,14 +56,29 @@ def measured(workspace: Workspace, jobs: Iterable[TrainingJob]) -> list[dict[str
         if not isinstance(method.fusion, PriorGuidedFusion):
             continue
         method.to(workspace.device.torch).eval()
-        states = {"before": _on_validation(workspace, job, training, method)}
+        measure = partial(_on_validation, workspace, job, training, method)
+        states = _states("before", method.fusion, measure)
         load_weights(weights, TrainedPart(method, job))
-        states["after"] = _on_validation(workspace, job, training, method)
-        if not method.fusion.residual:
-            method.fusion.residual = True
-            states["after, values added"] = _on_validation(workspace, job, training, method)
+        states |= _states("after", method.fusion, measure)
         found.append({"row": job.title, "seed": job.seed, "training": job.id, **states})
     return found
+
+
+def _states(name: str, fusion: PriorGuidedFusion, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A network as it is, with the values added to what is attended to, and with the values alone."""
+    found = {name: measure()}
+    if not fusion.residual:
+        with patch.object(fusion, "residual", True):
+            found[f"{name}, values added"] = measure()
+    with patch.object(fusion, "residual", False), patch.object(CrossAttention, "attend", _values_alone):
+        found[f"{name}, values alone"] = {"accuracy": measure()["accuracy"]}
+    return found
+
+
+def _values_alone(_: CrossAttention, projected: Tensor, present: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """In place of ``CrossAttention.attend``: every clip attends to itself."""
+    groups, clips = projected.shape[:2]
+    return projected[..., 2, :], torch.eye(clips).expand(groups, 1, clips, clips)
 
 
 def _on_validation(workspace: Workspace, job: TrainingJob, training: MethodTraining, method: MuMAE) -> dict[str, Any]:
@@ -88,6 +108,7 @@ def main() -> None:
     workspace = Workspace(task, given.run, choose_device("cpu", "float32"))
     plan = make_plan(workspace, [name for name in settings.studies if name != "published"])
     jobs = [job for job in plan.jobs if issubclass(job.method, MuMAE) and job.protocol == HEADLINE]
+    jobs = [job for job in jobs if job.training == "end_to_end"]
     found = {"episodes": EPISODES, "suite": "val", "rows": measured(workspace, jobs)}
     given.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 

@@ -12,7 +12,7 @@ from mmact_oneshot.harness.report.charts.figure import Figure, Panel
 from mmact_oneshot.harness.report.charts.palette import SERIES
 from mmact_oneshot.harness.report.charts.scale import Scale, around, ticks
 from mmact_oneshot.harness.report.formats import MISSING, percent
-from mmact_oneshot.harness.report.results.levelling import rise_of
+from mmact_oneshot.harness.report.results.levelling import FEWEST, rise_of
 
 WIDTH, HEIGHT = 172, 132
 LEFT, RIGHT, TOP, BOTTOM = 24, 166, 8, 104
@@ -63,7 +63,8 @@ def learning_curves(
         notes=(
             "Accuracy in % on the validation suite by training step, on one vertical scale. A line for each seed; the "
             "large mark is the state that was kept and tested. These figures select; they are no results.",
-            "Rise: mean of the last third of the validations minus that of the third before, in points.",
+            "Rise: mean of the last third of the validations minus that of the third before, in points. With fewer "
+            f"than {FEWEST} validations nothing can be said of levelling off.",
         ),
         panels=tuple(_panel(curve, y) for curve in found),
         header=("what", "seed", "kept step", "kept, %", "rise", "step: accuracy, %"),

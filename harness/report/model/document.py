@@ -9,7 +9,7 @@ from mmact_oneshot.harness.report.charts.figure import Figure
 from mmact_oneshot.harness.report.charts.matrix import matrix_chart
 from mmact_oneshot.harness.report.charts.suite_figure import suite_figures
 from mmact_oneshot.harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
-from mmact_oneshot.harness.report.model.captions import data_warnings, guard_sentence, matrix_caption, rising_note
+from mmact_oneshot.harness.report.model.captions import data_warnings, guard_sentence, matrix_caption, training_notes
 from mmact_oneshot.harness.report.model.findings import reference_sentences, sentence
 from mmact_oneshot.harness.report.model.matrix import footnotes, matrix, pairs_table, slug, suite_section
 from mmact_oneshot.harness.report.model.provenance_section import provenance_section, published_section
@@ -85,7 +85,7 @@ def study_blocks(study: StudyResults) -> StudyBlocks:
     return StudyBlocks(
         question=study.record.question,
         matrix=matrix(study, beside),
-        notes=Items((*(f"{letter}: {reason}." for reason, letter in footnotes(first).items()), *rising_note(first))),
+        notes=Items((*(f"{letter}: {reason}." for reason, letter in footnotes(first).items()), *training_notes(first))),
         sentences=Items(tuple(sentence(ranking) for ranking in first.rankings.values())),
         answers=Items(tuple(reference_sentences(first, len(first.labels)).values())),
         pairs=pairs_table(study, first),

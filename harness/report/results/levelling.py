@@ -1,4 +1,7 @@
-"""Whether validation had levelled off when training ended. A method that still rises has not been measured."""
+"""What validation tells of a training: whether anything was learnt, and whether it had levelled off at the end.
+
+A method that still rises, or never rose, has not been measured.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,15 @@ STILL_RISING = 0.01
 """Rise from the middle to the last third of the validations, as a share, above which a row counts as still rising."""
 FEWEST = 6
 """Validations of a training, below which nothing can be said."""
+
+ABOVE_CHANCE = 0.1
+"""Best validation minus chance, as a share, below which a row counts as not learnt."""
+
+
+def not_learnt(trainings: Iterable[TrainingRecord], chance: float) -> bool:
+    """Whether the best validation, mean over trainings, is hardly above chance; False without validations."""
+    best = [max(share for _, share in training.validations) for training in trainings if training.validations]
+    return bool(best) and sum(best) / len(best) < chance + ABOVE_CHANCE
 
 
 def rise(trainings: Iterable[TrainingRecord]) -> float | None:

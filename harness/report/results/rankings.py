@@ -184,8 +184,9 @@ def _notes(row: Row) -> tuple[str, ...]:
     if measured.training.unchecked:
         notes.append("unchecked: it was run without the conformance checks (--unchecked)")
     if measured.trained and len(measured.seeds) < SEEDS_TO_RANK:
-        count = len(measured.seeds)
-        notes.append(f"{count} seed{'s' * (count > 1)}: a rank needs {SEEDS_TO_RANK}")
+        seeds = measured.seeds
+        which = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))} alone"
+        notes.append(f"{which}: a rank needs {SEEDS_TO_RANK} seeds, and a comparison the same ones")
     return tuple(notes)
 
 

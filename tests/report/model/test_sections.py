@@ -111,7 +111,9 @@ def test_overrides_of_a_run_are_repeated(tmp_path: Path) -> None:
 
 def test_a_row_says_why_it_is_not_ranked_and_a_gap_why_it_is_there(rich_report: Report) -> None:
     found = sections_of(row_sections(rich_report.studies[0]))
-    assert "Not ranked: 1 seed: a rank needs 3." in text_of(found["lone"].blocks)
+    assert "Not ranked: seed 0 alone: a rank needs 3 seeds, and a comparison the same ones." in text_of(
+        found["lone"].blocks
+    )
     assert "Not ranked: transductive" in text_of(found["joint"].blocks)
     assert "sensors: needs a map." in text_of(found["can"].blocks)
 

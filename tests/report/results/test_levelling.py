@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mmact_oneshot.harness.report import read_report
-from mmact_oneshot.harness.report.model.captions import rising_note
+from mmact_oneshot.harness.report.model.captions import training_notes
 from mmact_oneshot.harness.report.model.document import study_blocks
 from mmact_oneshot.harness.report.results.levelling import rise, rise_of, still_rising
-from tests.helpers.small_runs import add_seeds, add_suite, study_suite, three_seeds
+from tests.helpers.small_runs import add_control, add_seeds, add_suite, study_suite, three_seeds
 
 
 def validations(*shares: float) -> list[tuple[int, float]]:
@@ -34,13 +34,24 @@ def test_rise_is_the_last_third_minus_the_third_before(shares: tuple[float, ...]
 
 def test_a_row_that_still_rises_is_named_beside_the_matrix(tmp_path: Path) -> None:
     add_suite(tmp_path, 300)
-    add_seeds(tmp_path, "can", three_seeds(0.5), validations=validations(0.3, 0.4, 0.5, 0.5, 0.5, 0.5), best_step=60)
-    add_seeds(tmp_path, "trx", three_seeds(0.7), validations=validations(0.3, 0.3, 0.4, 0.4, 0.5, 0.5), best_step=60)
-    add_seeds(tmp_path, "protonet", three_seeds(0.6), validations=validations(0.3, 0.6), best_step=20)
+    add_seeds(tmp_path, "can", three_seeds(0.5), validations=validations(0.5, 0.6, 0.7, 0.7, 0.7, 0.7), best_step=60)
+    add_seeds(tmp_path, "trx", three_seeds(0.7), validations=validations(0.5, 0.5, 0.6, 0.6, 0.7, 0.7), best_step=60)
+    add_seeds(tmp_path, "protonet", three_seeds(0.6), validations=validations(0.5, 0.8), best_step=20)
     results = study_suite(tmp_path)
     by_label = {row.label: row.measured.trainings for row in results.rows}
     assert [still_rising(by_label[name]) for name in ("can", "trx", "protonet")] == [False, True, False]
     assert rise(by_label["trx"]) == pytest.approx(0.1)
-    (note,) = rising_note(results)
-    assert note.endswith("of training: trx, video.")
-    assert note in study_blocks(read_report(tmp_path).studies[0]).notes.items
+    (rising,) = training_notes(results)
+    assert rising.endswith("of training: trx, video.")
+    assert rising in study_blocks(read_report(tmp_path).studies[0]).notes.items
+
+
+def test_a_row_that_learnt_nothing_is_named_whatever_it_scored(tmp_path: Path) -> None:
+    add_suite(tmp_path, 300)  # of two classes: chance is 50 %
+    near, above = [0.52, 0.55, 0.5, 0.48, 0.5, 0.51], [0.5, 0.5, 0.6, 0.7, 0.7, 0.7]
+    add_seeds(tmp_path, "stuck", three_seeds(0.5), validations=validations(*near), best_step=20)
+    add_seeds(tmp_path, "learnt", three_seeds(0.5), validations=validations(*above), best_step=40)
+    add_control(tmp_path, three_seeds(0.5)[0])
+    failed, rising = training_notes(study_suite(tmp_path))
+    assert "within 10 points of chance: stuck, video." in failed
+    assert "learnt, video" in rising

@@ -171,7 +171,7 @@ def test_incomplete_transductive_and_few_seeds_are_shown_and_not_ranked(tmp_path
     assert rows["gaps"].notes == ("3 of 4 episodes scored: the others need clips that are absent",)
     assert rows["gaps"].interval.mean == pytest.approx(2.5 / 3)
     assert rows["joint"].notes[0].startswith("transductive")
-    assert rows["once"].notes == ("1 seed: a rank needs 3",)
+    assert rows["once"].notes == ("seed 0 alone: a rank needs 3 seeds, and a comparison the same ones",)
 
 
 def test_two_cheating_plugins_get_no_rank(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_seeds_that_are_still_to_come_belong_to_their_row(tmp_path: Path) -> Non
     records.write(study.model_copy(update={"rows": tuple(rows)}))
     results = study_suite(tmp_path)
     assert (results.labels, results.gaps) == (["can", "trx"], {})
-    assert row_of(results, "trx").notes == ("1 seed: a rank needs 3",)
+    assert row_of(results, "trx").notes == ("seed 0 alone: a rank needs 3 seeds, and a comparison the same ones",)
     again = (first.replace(first[-6:], "abcdef"),)  # its seed under other conditions
     rows = [row.model_copy(update={"trainings": row.trainings + again}) if row.method == "trx" else row for row in rows]
     records.write(study.model_copy(update={"rows": tuple(rows)}))

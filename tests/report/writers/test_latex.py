@@ -127,7 +127,7 @@ def test_the_matrix_has_the_best_its_rivals_and_why_rows_are_not_ranked(folder: 
     assert like[1].endswith(r"\textsuperscript{=}")
     assert "textsuperscript" not in bad[1]
     assert lone[1].endswith(r"\textsuperscript{a}")
-    assert "a: 1 seed: a rank needs 3." in text
+    assert "a: seed 0 alone: a rank needs 3 seeds, and a comparison the same ones." in text
     assert random[1] == bad[2] == "--"
     row = row_of(results, "bad")
     low, high = (f"{share * 100:.{row.measured.decimals}f}" for share in (row.interval.low, row.interval.high))

@@ -46,7 +46,7 @@ def test_the_matrix_has_marks_notes_and_findings(rich_report: Report, rich: Path
         r"\| method +\| +video, test \| +sensors, test \| +both, test \| +video, test-cross-subject", first[0]
     )
     assert re.match(r"\| trx +\| +\*\*94\*\* \[87, 100\]= \|", first[2])
-    assert "- a: 1 seed: a rank needs 3." in text
+    assert "- a: seed 0 alone: a rank needs 3 seeds, and a comparison the same ones." in text
     assert text.count("is significantly better than") >= 3
 
 

@@ -55,7 +55,7 @@ def test_text_is_short(main_only: Results) -> None:
     joined = " ".join(text)
     assert "Which method recognises best?" in joined
     assert "[95 % interval]; =: not significantly different from the best; chance 50 %" in joined
-    assert "a: 1 seed: a rank needs 3." in joined
+    assert "a: seed 0 alone: a rank needs 3 seeds, and a comparison the same ones." in joined
     assert joined.count("is significantly better than") == 3
 
 
