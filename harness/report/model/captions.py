@@ -91,22 +91,29 @@ def access_sentence(suite: Suite, accesses: TestAccesses | None, shown: int) -> 
 
 
 def training_notes(results: StudySuite) -> tuple[str, ...]:
-    """What validation says against the figures of rows: nothing learnt, or still rising."""
-    trained = {row.name: row.measured.trainings for row in results.rows}
-    failed = [name for name, trainings in trained.items() if not_learnt(trainings, results.suite.chance)]
-    rising = [name for name, trainings in trained.items() if still_rising(trainings)]
-    notes = []
-    if failed:
-        notes.append(
-            f"Validation stayed within {ABOVE_CHANCE * 100:g} points of chance: {'; '.join(failed)}. These rows learnt "
-            "next to nothing with the settings of the study, and show no more than that."
-        )
-    if rising:
-        limit = f"{STILL_RISING * 100:g} point"
-        notes.append(
-            f"Validation still rose by more than {limit} over the last third of training: {'; '.join(rising)}."
-        )
-    return tuple(notes)
+    """What validation says against the figures of rows."""
+    return (*not_learnt_note(results), *rising_note(results))
+
+
+def not_learnt_note(results: StudySuite) -> tuple[str, ...]:
+    """Rows whose training failed; nothing where there are none."""
+    chance = results.suite.chance
+    failed = [row.name for row in results.rows if not_learnt(row.measured.trainings, chance)]
+    if not failed:
+        return ()
+    return (
+        f"Validation stayed within {ABOVE_CHANCE * 100:g} points of chance: {'; '.join(failed)}. These rows learnt "
+        "next to nothing with the settings of the study, and show no more than that.",
+    )
+
+
+def rising_note(results: StudySuite) -> tuple[str, ...]:
+    """Rows that may gain from more steps; nothing where there are none, or too few validations to say so."""
+    rising = [row.name for row in results.rows if still_rising(row.measured.trainings)]
+    if not rising:
+        return ()
+    limit = f"{STILL_RISING * 100:g} point"
+    return (f"Validation still rose by more than {limit} over the last third of training: {'; '.join(rising)}.",)
 
 
 def data_warnings(data: Mapping[str, Any]) -> list[str]:

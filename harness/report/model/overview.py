@@ -9,6 +9,7 @@ from typing import Any
 
 from mmact_oneshot.harness.report.formats import percent
 from mmact_oneshot.harness.report.model.blocks import Block, Items, Link, Links, Paragraph, Section, Table, plain_table
+from mmact_oneshot.harness.report.model.captions import not_learnt_note
 from mmact_oneshot.harness.report.model.document import data_name, failures, study_blocks, title, warnings
 from mmact_oneshot.harness.report.model.findings import reference_sentences, sentence
 from mmact_oneshot.harness.report.results.report import Report
@@ -71,7 +72,7 @@ def _findings(name: str, report: Report) -> list[Block]:
         compared = list(reference_sentences(study.suites[0]).values()) if study.suites else []
         # the last is on both modalities, where there are such rows
         sentences += [f"{study.record.question} {text}" for text in compared[-1:]]
-    return [*blocks, Items(tuple(sentences))]
+    return [*blocks, Items((*sentences, *not_learnt_note(report.main.suites[0])))]
 
 
 def _front(name: str, report: Report) -> Section:

@@ -72,6 +72,14 @@ def test_each_study_with_a_reference_has_a_sentence(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_that_learnt_nothing_is_said_with_what_was_found(tmp_path: Path) -> None:
+    add_suite(tmp_path, 300)
+    for name, best in {"stuck": 0.55, "learnt": 0.9}.items():
+        add_seeds(tmp_path, name, three_seeds(best), validations=[(10, 0.5), (20, best)], best_step=20)
+    (*_, last) = items(found(overview({"here": read_report(tmp_path)}, None), "found"))
+    assert "points of chance: stuck, video." in last
+
+
 def test_what_was_found_comes_first_then_its_limits(folder: Path) -> None:
     report = read_report(folder)
     sections = overview({"utd-mhad": report, "again": report}, None)
