@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import dask
 import pytest
 from distributed import Client
 from distributed.security import Security
@@ -14,6 +16,12 @@ from distributed.security import Security
 from mmact_oneshot.harness.engines.clusters import ClusterOptions, open_client
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
+ASK = """
+import pathlib, sys
+from mmact_oneshot.harness.engines.clusters import ClusterOptions, open_client
+with open_client(ClusterOptions("dask", scheduler=sys.argv[1]), pathlib.Path(sys.argv[2])) as client:
+    print(client.submit(sum, [1, 2]).result(timeout=60))
+"""
 pytestmark = pytest.mark.slow  # processes of their own
 
 
@@ -49,16 +57,30 @@ def test_nobody_else_does_without_a_key_or_with_another(
 def test_a_scheduler_of_the_users_is_reached_by_the_certificates_of_dasks_configuration(
     workers: Client, tmp_path: Path
 ) -> None:
-    there = ClusterOptions("dask", scheduler=addresses(workers)[0])
-    with pytest.raises(HarnessError, match=r"no certificate for tls://.*tls\.ca-file"), open_client(there, tmp_path):
-        pass
+    workers.wait_for_workers(1, timeout=60)
+    scheduler = addresses(workers)[0]
     known = workers.security.get_tls_config_for_role("client")
-    names = {"ca_file": "ca-file", "cert": "client.cert", "key": "client.key"}
-    settings = {f"distributed.comm.tls.{name}": str(tmp_path / f"{field}.pem") for field, name in names.items()}
-    for field in names:
-        (tmp_path / f"{field}.pem").write_text(known[field])
-    with dask.config.set(settings), open_client(there, tmp_path) as client:
-        assert client.submit(sum, [1, 2]).result(timeout=60) == 3
+    certificates = {}
+    for field, name in {"ca_file": "CA_FILE", "cert": "CLIENT__CERT", "key": "CLIENT__KEY"}.items():
+        path = tmp_path / f"{field}.pem"
+        path.write_text(known[field])
+        certificates[f"DASK_DISTRIBUTED__COMM__TLS__{name}"] = str(path)
+    assert asked(scheduler, tmp_path, certificates).stdout.strip() == "3"
+    without = asked(scheduler, tmp_path, {})
+    assert without.returncode
+    assert f"no certificate for {scheduler}. Name the scheduler's in Dask's configuration" in without.stderr
+
+
+def asked(scheduler: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a process of its own gets from the workers of a scheduler."""
+    return subprocess.run(
+        [sys.executable, "-c", ASK, scheduler, str(folder)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_a_job_of_a_batch_system_reads_a_key_that_its_owner_alone_can_read(tmp_path: Path) -> None:
