@@ -21,14 +21,16 @@ from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.errors import Ending, OutOfTime
 from mmact_oneshot.harness.training.workspace import Workspace
 
-TRIES = 2  # of a step that raises, or that its worker dies of without getting any further
+TRIES = 2  # of a step that raises
+DEATHS = 3  # of workers with a step that has not got any further: it may only have waited there behind another
 
 
 def run_on_cluster(client: Client, order: Order, workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
     """Record the studies and the suites, then have the workers do the steps.
 
-    A step whose worker dies goes to another, which continues from the state that was kept. A step that fails twice is
-    reported, with all that need it, and the others go on; so is one that is out of time, at once.
+    A step whose worker dies goes to another, which continues from the state that was kept. A step that raises twice,
+    or that three workers die with while it gets no further, is reported, with all that need it, and the others go on;
+    so is one that is out of time, at once.
 
     Raises:
         HarnessError: see :func:`mmact_oneshot.harness.benchmark.run.begin_run`; or, once all other steps are done, that
@@ -107,7 +109,7 @@ class _Graph:
         ended = isinstance(error, KilledWorker | Ending)
         further = ended and progress_mark(self._workspace, step) != self._marks[step.id]
         self._tries[step.id] = self._tries.get(step.id, 0) + (not further)
-        if self._tries[step.id] < TRIES and not isinstance(error, OutOfTime):
+        if self._tries[step.id] < (DEATHS if ended else TRIES) and not isinstance(error, OutOfTime):
             what = "a worker died" if ended else f"failed ({error})"
             self._progress.note(f"  {step.id}: {what}; it is done again from its last state")
             self._waiting[step.id] = step
