@@ -43,8 +43,13 @@ def command(
     with alone(out):
         rmtree(fresh, ignore_errors=True)
         try:
-            merge(sources, fresh)
-            report = read_report(fresh)
+            origin = merge(sources, fresh)
+            try:
+                report = read_report(fresh)
+            except HarnessError as error:  # which is of a file that goes again
+                if isinstance(error.where, Path):
+                    error.where = origin.get(error.where, error.where)
+                raise
             require_all_again(records, fresh)
             rmtree(records, ignore_errors=True)
             fresh.replace(records)

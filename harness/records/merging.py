@@ -35,7 +35,7 @@ Taken = dict[Path, tuple[Path, AnyRecord]]  # by file of the merged folder: whic
 LEAVE_OUT = "Leave one of the two runs out; or delete, in one of them, this record and those that were made from it."
 
 
-def merge(runs: Sequence[Path], out: Path) -> None:
+def merge(runs: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Write every record of several runs into one folder, byte for byte, and each once.
 
     Rows of a study are united. The log of test accesses holds the lines of all logs in order of their dates; a line
@@ -44,6 +44,9 @@ def merge(runs: Sequence[Path], out: Path) -> None:
     Args:
         runs: folders of records.
         out: a folder of records without any yet.
+
+    Returns:
+        File of a merged record -> the run's file that it is a copy of.
 
     Raises:
         HarnessError: a broken record, or two of one name that say different things; the run's file and the field are
@@ -63,6 +66,7 @@ def merge(runs: Sequence[Path], out: Path) -> None:
         in_order = sorted(lines.elements(), key=lambda line: (json.loads(line)["date"], line))
         with written(merged.test_accesses.path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in in_order))
+    return {copy: source for copy, (source, _) in taken.items()}
 
 
 def require_all_again(old: Path, new: Path) -> None:

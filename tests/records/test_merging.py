@@ -221,4 +221,6 @@ def test_an_edited_record_is_refused(apart: tuple[Path, Path], tmp_path: Path) -
     assert path.name in refused(oneshot("merge", *apart, "--out", tmp_path / "merged"))
     assert not (tmp_path / "merged" / "records").exists()
     rewrite(apart[0] / "records", EvaluationRecord, accuracy=0.123)  # sealed, and not what the predictions give
-    assert "accuracy" in refused(oneshot("merge", apart[0], "--out", tmp_path / "merged"))
+    error = refused(oneshot("merge", apart[0], "--out", tmp_path / "merged"))
+    assert f"{apart[0]}/records/evaluation/" in error
+    assert "accuracy: the record says 0.123" in error
