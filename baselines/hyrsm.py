@@ -3,12 +3,12 @@
 Wang, Zhang, Qing, Tang, Zuo, Gao, Jin, Sang, "Hybrid Relation Guided Set Matching for Few-shot Action Recognition",
 CVPR 2022 (arXiv 2204.13423), section 3: self-attention over the frames of a clip (within-video relation), then over
 the clips of an episode (cross-video relation), whose result is merged into every frame; the distance of two clips is a
-bidirectional mean Hausdorff distance between their sets of frames.
+bidirectional mean Hausdorff distance between their sets of frames, of which the release takes sums in place of means.
 
 Published recipe: ResNet-50 pre-trained on ImageNet, 8 frames of 224 px; Adam, learning rate 1e-4 dropped at 60 and
 90 % of the steps, weight decay 5e-5; 5 classes with 7 queries each; cross-entropy + 0.6 frame classification (0.4 to
-0.6 by data set). Deviations: steps of any number, from either modality; a query attends together with the support
-only, as in the release.
+0.6 by data set). Deviations: steps of any number, from either modality; sums, as in the release; no dropout
+inside the attentions (0.2 and 0.05 in the release). A query attends together with the support only, as in the release.
 
 How it is computed here: the merging layer is linear, so an adapted frame is a frame's own part, computed once a clip,
 plus a shift that all frames of a clip share for a given query. Dot products and norms of adapted frames follow from
@@ -153,7 +153,8 @@ class CrossVideo(nn.Module):
 
 
 def set_distance(support: Tensor, shift: Tensor, query: Tensor) -> Tensor:
-    """Sums of every frame's distance 1 - cosine to the nearest frame of the other clip (section 3.3 of the paper).
+    """Sums of every frame's distance 1 - cosine to the nearest frame of the other clip: those of section 3.3
+    of the paper, summed as in the release, where the paper takes means.
 
     Args:
         support: (E, S, T, D), without their shift.

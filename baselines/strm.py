@@ -7,7 +7,8 @@ the query's locally enriched frames to the nearest tuple of a class.
 
 Published recipe: that of TRX (ResNet-50 pre-trained on ImageNet, 8 frames of 224 px, 7 x 7 places pooled to 4 x 4,
 width 1152, SGD, learning rate 0.001, 16 episodes a step), pairs of frames, similarity weighted 0.1 in scores and loss.
-Deviations: losses are means over queries; places and steps of any number, from either modality (a sensor has one
+Deviations: losses are means over queries; no dropout (0.1 in the release) after the positions of patches and of the
+frames that are mixed; places and steps of any number, from either modality (a sensor has one
 place); the similarity's layers are trained and its dropout is off at test time, while the release holds them in a
 plain list, where they are neither trained nor saved and drop out always.
 

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.benchmark.set_aside import set_results_aside
+from mmact_oneshot.harness.benchmark.steps import unscored_suites
 from mmact_oneshot.harness.evaluation.evaluate import TrainedMethod, evaluate_suite
 from mmact_oneshot.harness.evaluation.features import embed_clips
 from mmact_oneshot.harness.records import SearchRecord, SkippedRecord, TrainingRecord
@@ -44,15 +46,15 @@ class RowRunner:
     def workspace(self) -> Workspace:
         return self.training.workspace
 
-    def run(self, job: TrainingJob, suites: tuple[str, ...]) -> None:
-        """Train where there is no training yet, and score.
+    def run(self, job: TrainingJob) -> None:
+        """Train where there is no training yet, and score on the suites that have no complete record.
 
         Raises:
             NotApplicable: the method cannot do what the row asks.
             DivergedError: a loss or a score is not finite.
         """
         method = self._trained(job)
-        ranks.from_first(lambda: self._score(job, method, suites))
+        ranks.from_first(lambda: self._score(job, method, unscored_suites(self.workspace, job)))
 
     def _score(self, job: TrainingJob, method: FewShotMethod, suites: tuple[str, ...]) -> None:
         workspace = self.workspace
@@ -84,7 +86,11 @@ class RowRunner:
         )
 
     def _trained(self, job: TrainingJob) -> FewShotMethod:
-        """The method as it was or is trained now, and recorded."""
+        """The method as it was or is trained now, and recorded.
+
+        Where its weights were removed it is trained again. If that gives the same, its record and its evaluations
+        stay; if not, such as on another machine, they are set aside: no row mixes the answers of two trainings.
+        """
         workspace, weights = self.workspace, self.workspace.weights("checkpoints", job.id)
         method, encoders = self.training.build(job)
         search = RateSearch(self.training)
@@ -97,9 +103,16 @@ class RowRunner:
         outcome = self._train(job, method, search, weights)
 
         def keep() -> None:
+            record = _record(workspace, job, method, encoders, outcome)
+            same = recorded and _same(record, workspace.records.read(TrainingRecord, job.id))
+            if recorded and not same:
+                target, _ = set_results_aside(workspace, job)
+                workspace.watcher.note(f"  trained again, and otherwise: what was scored before is in {target}")
             if job.trained:
                 save_weights(weights, TrainedPart(method, job).state_dict(), {"training": job.id})
-            workspace.records.write(_record(workspace, job, method, encoders, outcome))
+            if not same:
+                workspace.records.write(record)
+            weights.with_suffix(".state").unlink(missing_ok=True)
             search.release(job)
 
         ranks.from_first(keep)
@@ -120,11 +133,20 @@ class RowRunner:
         return _Outcome(trained, rate, found)
 
 
+def _same(record: TrainingRecord, before: TrainingRecord) -> bool:
+    """Whether two records are of one training: validations, losses and the encoders' states agree to the last bit."""
+    results = {"learning_rate", "parameters", "validations", "losses", "best_step"}
+    states = [{name: notes["state"] for name, notes in each.encoders.items()} for each in (record, before)]
+    dumps = [each.model_dump(mode="json", include=results) for each in (record, before)]
+    return states[0] == states[1] and dumps[0] == dumps[1]
+
+
 def _record(
     workspace: Workspace, job: TrainingJob, method: FewShotMethod, encoders: Notes, outcome: _Outcome
 ) -> TrainingRecord:
     trained, search, initialisation = outcome.trained, outcome.search, job.initialisation
-    files = [weights_of(job.settings, modality) for modality in encoders]
+    used = {name: note for name, note in encoders.items() if name in method.encoders}  # Mu-MAE deletes one of them
+    files = [weights_of(job.settings, modality) for modality in used]
     if isinstance(initialisation, ReleasedWeights):
         files.append({"name": initialisation.name, "sha256": initialisation.conditions["file"]})
     return TrainingRecord(
@@ -156,7 +178,7 @@ def _record(
             "total": sum(p.numel() for p in method.parameters()),
             "trained": sum(p.numel() for p in method.parameters() if p.requires_grad),
         },
-        encoders={name: {k: v for k, v in note.items() if k != "volatile"} for name, note in encoders.items()},
+        encoders={name: {k: v for k, v in note.items() if k != "volatile"} for name, note in used.items()},
         validations=trained.validations,
         best_step=trained.best_step,
         losses=trained.losses,
@@ -169,6 +191,6 @@ def _record(
             "resumed": trained.resumed,
             "micro_batch_halvings": trained.halvings,
             "peak_memory_bytes": peak_memory(workspace.device),
-            "encoders": {name: note["volatile"] for name, note in encoders.items()},
+            "encoders": {name: note["volatile"] for name, note in used.items()},
         },
     )

@@ -18,7 +18,6 @@ from mmact_oneshot.harness.benchmark.steps import (
     WarmStartStep,
     is_done,
     missing_before,
-    unscored_suites,
 )
 from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError, OutOfMemory
@@ -125,7 +124,7 @@ class StepRunner:
             case SearchStep():
                 RateSearch(self.training).run(step.job)
             case RowStep():
-                RowRunner(self.training).run(step.job, unscored_suites(workspace, step.job))
+                RowRunner(self.training).run(step.job)
 
 
 def _remedy(step: Step) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mmact_oneshot.harness.api import NotApplicable
 from mmact_oneshot.harness.benchmark.plan import Plan
 from mmact_oneshot.harness.evaluation.ablation import is_ablated, wanted_ablations
+from mmact_oneshot.harness.evaluation.suite_record import tested_digest
 from mmact_oneshot.harness.records import EvaluationRecord, SkippedRecord, TrainingRecord
 from mmact_oneshot.harness.training.initialisation import Pretrained
 from mmact_oneshot.harness.training.job import TrainingJob
@@ -136,16 +137,13 @@ def unscored_suites(workspace: Workspace, job: TrainingJob) -> tuple[str, ...]:
 
 def _is_scored(workspace: Workspace, job: TrainingJob, suite: str) -> bool:
     """Whether a suite is recorded with its predictions, its training, and all the ablations that are wanted."""
-    task, records, identity = workspace.task, workspace.records, f"{job.id}.{suite}"
+    task, records = workspace.task, workspace.records
+    identity = EvaluationRecord.identity(job.id, suite, tested_digest(task, suite))
     if not records.has(EvaluationRecord, identity) or not records.has(TrainingRecord, job.id):
         return False
     record = records.read(EvaluationRecord, identity)
     names = wanted_ablations(suite, task.settings, job.row.modalities, workspace.sensors)
-    return (
-        record.suite_digest == task.suite(suite).digest
-        and is_ablated(record, names, task.settings.ablation_episodes)
-        and records.has_predictions(record)
-    )
+    return is_ablated(record, names, task.settings.ablation_episodes) and records.has_predictions(record)
 
 
 def _steps_of(workspace: Workspace, job: TrainingJob, suites: tuple[str, ...]) -> Iterator[Step]:

@@ -13,9 +13,7 @@ def command(
     suite: Annotated[
         list[str] | None, typer.Option("--suite", help="Suites; by default all that are possible.")
     ] = None,
-    split: Annotated[
-        str, typer.Option("--split", help="mmact, utd-mhad, or embedded for the generated data.")
-    ] = "mmact",
+    split: Annotated[str, typer.Option("--split", help="mmact, utd-mhad or generated.")] = "mmact",
 ) -> None:
     """Shared performances, subjects and cameras of query and true support, and what oracles reach that see only these.
 

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 def command(
     suite: Annotated[str, typer.Argument(help="The suite.")] = "test",
-    split: Annotated[
-        str, typer.Option("--split", help="mmact, utd-mhad, or embedded for the generated data.")
-    ] = "mmact",
+    split: Annotated[str, typer.Option("--split", help="mmact, utd-mhad or generated.")] = "mmact",
     out: Annotated[Path | None, typer.Option("--out", help="A CSV file; by default SPLIT-SUITE.csv.")] = None,
 ) -> None:
     """Write a suite as CSV: one row per clip of an episode (episode, role, query, label, class, clip).

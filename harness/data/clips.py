@@ -7,19 +7,30 @@ one camera. All cameras of a performance share its sensor files.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR
 
 import pandas as pd
 
+GRAVITY = 9.80665  # m/s^2
+SCALE_OF_UNIT = {
+    "m/s^2": 1 / GRAVITY,
+    "rad/s": 1 / 3.0,
+    "rad": 1 / math.pi,
+    "T": 1 / 5e-5,  # of the Earth's magnetic field
+    "1": 1.0,
+}
+"""Units of sensors, and the factors by which typical human motion comes out near 1."""
 IDENTITY = ("class_name", "subject", "camera", "scene", "session")
 COLUMNS = ("clip", *IDENTITY, "performance", "video", "frames")
 
 
 @dataclass(frozen=True)
 class SensorSpec:
-    """A wearable sensor with three axes: name, the unit after conversion (SI), nominal rate in Hz, place on body."""
+    """A wearable sensor with three axes: name, the unit after conversion (of ``SCALE_OF_UNIT``), nominal rate in Hz,
+    place on body."""
 
     name: str
     unit: str

@@ -230,6 +230,7 @@ def _finish(table: ClipTable, spec: StoreSpec, folder: Path, shards: int) -> Non
     problems = [problem for part in parts for problem in json.loads(str(part["problems"]))]
     manifest: dict[str, Any] = identity(table, spec) | {
         "decoder": decoder(),
+        "streams": sorted({layout_of(table).stream(path) for path in table.frame["video"] if path} - {""}),
         "clips": len(clips),
         "performances": int(merged["performance"].max()) + 1,
         "clips_without_video": int((~merged["clips/video"]).sum()),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 
@@ -45,6 +46,7 @@ def run_with_engine(
         Path.cwd(),
         threads=max(1, (os.cpu_count() or 1) // wanted.count) if shared else 0,
         cache_bytes=wanted.cache_bytes,
+        invocation=uuid4().hex,
     )
     with open_client(wanted, workspace.folder.resolve() / "keys") as client:
         workspace.watcher.note(f"workers: at most {wanted.count}, see {client.dashboard_link}")

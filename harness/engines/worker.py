@@ -30,12 +30,15 @@ class Order:
         folder: in which relative paths of the request are meant; the same on all machines.
         threads: of torch in a worker; 0 leaves it alone.
         cache_bytes: size of the cache of frozen encoders' features; 0: none.
+        invocation: tells a start of the command from all others: a scheduler's workers outlive it, and what they hold
+            of one may be set aside before the next.
     """
 
     request: Request
     folder: Path
     threads: int = 0
     cache_bytes: int = 0
+    invocation: str = ""
 
 
 def do_step(order: Order, step_id: str, reasons: tuple[str, ...]) -> str:

@@ -16,9 +16,10 @@ from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.evaluation.ablation import Ablations, wanted_ablations
 from mmact_oneshot.harness.evaluation.alone import require_alone
 from mmact_oneshot.harness.evaluation.features import FeatureTable
-from mmact_oneshot.harness.evaluation.metrics import calibrate, evaluation_digest, measure
+from mmact_oneshot.harness.evaluation.metrics import calibrate, measure
 from mmact_oneshot.harness.evaluation.operations import count_operations
 from mmact_oneshot.harness.evaluation.scoring import answer_suite
+from mmact_oneshot.harness.evaluation.suite_record import tested_digest
 from mmact_oneshot.harness.records import EvaluationRecord, Operations, RecordFolder
 from mmact_oneshot.harness.runtime.device import Device, peak_memory
 from mmact_oneshot.harness.runtime.provenance import provenance
@@ -66,14 +67,15 @@ def evaluate_suite(
     ablations = Ablations(left_out, settings.ablation_episodes).run(
         method, trained.encoded_without, suite, rows, device, answers
     )
-    identity = f"{trained.training}.{suite_name}"
+    tested = tested_digest(task, suite_name)
+    identity = EvaluationRecord.identity(trained.training, suite_name, tested)
     file, file_digest = records.write_predictions(identity, answers.predicted, suite.draws.label)
     record = EvaluationRecord(
         id=identity,
         training=trained.training,
         suite=suite_name,
         suite_digest=suite.digest,
-        evaluation_digest=evaluation_digest(task.data_digest, task.split.digest, suite.digest),
+        evaluation_digest=tested,
         way=suite.spec.way,
         shot=suite.spec.shot,
         episodes=suite.spec.episodes,

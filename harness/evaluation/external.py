@@ -168,8 +168,9 @@ def external_records(
         }
     )
     metrics = measure(predictions.predicted, _draws(episodes), len(suite.classes))
+    name = EvaluationRecord.identity(identity, suite.suite, suite.evaluation_digest)
     evaluation = EvaluationRecord(
-        id=f"{identity}.{suite.suite}",
+        id=name,
         volatile={"date": now},
         training=identity,
         suite=suite.suite,
@@ -184,7 +185,7 @@ def external_records(
         classes=suite.classes,
         per_class=tuple(None if value != value else float(value) for value in metrics.per_class.tolist()),
         confusion=tuple(tuple(row) for row in metrics.confusion.tolist()),
-        predictions=f"{identity}.{suite.suite}.npz",
+        predictions=f"{name}.npz",
         predictions_digest=predictions.digest,
         external=claim.source,
         provenance=made | {"file_sha256": predictions.digest},

@@ -11,6 +11,11 @@ from mmact_oneshot.harness.evaluation.metrics import evaluation_digest
 from mmact_oneshot.harness.records import Episodes, RecordFolder, SuiteRecord
 
 
+def tested_digest(task: Task, suite_name: str) -> str:
+    """The evaluation digest of a suite on the recordings of a task."""
+    return evaluation_digest(task.data_digest, task.split.digest, task.suite(suite_name).digest)
+
+
 def record_suite(task: Task, suite_name: str, records: RecordFolder) -> None:
     """Write the record of a suite, unless it is there.
 
@@ -18,7 +23,7 @@ def record_suite(task: Task, suite_name: str, records: RecordFolder) -> None:
         HarnessError: it is there, but broken or without its episodes.
     """
     suite = task.suite(suite_name)
-    tested = evaluation_digest(task.data_digest, task.split.digest, suite.digest)
+    tested = tested_digest(task, suite_name)
     identity = SuiteRecord.identity(suite_name, tested)
     if records.has(SuiteRecord, identity):
         records.read_episodes(records.read(SuiteRecord, identity))

@@ -73,6 +73,7 @@ class _Origin(TypedDict):
     split: str
     split_digest: str
     generated: dict[str, Any] | None
+    streams: list[str]
     clips_listed: int
     clips_usable: int
     performances_without_sensor: dict[str, int]

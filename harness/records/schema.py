@@ -29,13 +29,13 @@ from mmact_oneshot.harness.records.parts import (
     Volatile,
 )
 
-SCHEMA = 5  # a record of another version is refused
+SCHEMA = 6  # a record of another version is refused
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[5] = 5
+    schema_version: Literal[6] = 6
     id: str
     volatile: Volatile
 
@@ -133,6 +133,12 @@ class EvaluationRecord(_Record):
     """One trained method on one suite. Shares in 0..1."""
 
     kind: Literal["evaluation"] = "evaluation"
+
+    @classmethod
+    def identity(cls, training: str, suite: str, evaluation_digest: str) -> str:
+        """Its id: a training has one on these episodes of these recordings."""
+        return f"{training}.{SuiteRecord.identity(suite, evaluation_digest)}"
+
     training: str  # id of the training record
     suite: str
     suite_digest: str

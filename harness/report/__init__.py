@@ -115,7 +115,8 @@ def write_overview(reports: Mapping[str, Report], folder: Path, out: Path) -> Pa
     from mmact_oneshot.harness.report.model.overview import COVERAGE, overview, read_coverage
     from mmact_oneshot.harness.report.writers.markdown import overview_markdown
 
-    text = overview_markdown(overview(reports, read_coverage(folder / COVERAGE)))
+    notes = [name for name in reports if (folder / name / "README.md").is_file()]
+    text = overview_markdown(overview(reports, read_coverage(folder / COVERAGE), notes))
     (written,) = _write(out, {"README.md": text.encode()})
     return written
 

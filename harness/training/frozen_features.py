@@ -31,7 +31,7 @@ class FrozenFeatures:
 
     Args:
         outputs: encoder id -> outputs that some head of the run takes; clips are encoded once for all of them.
-        cache: shared with other processes; None for none.
+        cache: shared with other processes, by the weights of the encoder; None for none.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class FrozenFeatures:
         if place not in self._shared:
             kept = {key.seed, SEARCH_SEED}
             self._shared = {old: table for old, table in self._shared.items() if old[1] in kept}
-            encoder, _ = warm_started_encoder(workspace, key)
+            encoder, notes = warm_started_encoder(workspace, key)
             encoder = encoder.to(workspace.device.torch).eval()
             left_out = f" without {without}" if without else ""
             rows = workspace.task.role_rows(role)
             title = f"features of the {key.title}{left_out}, {role} classes, seed {key.seed}"
             self._shared[place] = self._encoded(
-                place,
+                (*place, notes["state"]),  # trained again, it has the same id and perhaps other weights
                 title,
                 lambda clips: encode_modality(encoder, clips, wanted),
                 workspace.clips(key.settings, (key.modality,), without),

@@ -153,7 +153,8 @@ def train(
     context: TrainingContext,
     validate: Callable[[], float] | None,
 ) -> Trained:
-    """Train ``method`` in place and leave it at the selected state.
+    """Train ``method`` in place and leave it at the selected state. Its last saved state stays in the context's file,
+    for the caller to delete once the weights are kept.
 
     Args:
         validate: accuracy on the validation suite, in evaluation mode; None keeps the last state (the paper protocol).
@@ -206,7 +207,6 @@ def train(
     trained.seconds += time.perf_counter() - started
     trained.waited += wait.seconds
     method.load_state_dict(trained.best)
-    ranks.from_first(lambda: context.state_file.unlink(missing_ok=True))
     return trained
 
 

@@ -131,7 +131,6 @@ class RateSearch:
                 failure=None,
             )
         except DivergedError as error:
-            ranks.from_first(lambda: weights.with_suffix(".state").unlink(missing_ok=True))
             trial = Trial(learning_rate=rate, accuracy=None, best_step=None, validations=[], failure=error.problem)
         volatile = {
             "seconds": [*record.volatile["seconds"], round(trained.seconds, 2)],
@@ -148,6 +147,7 @@ class RateSearch:
             notes = {name: value for name, value in vars(trained).items() if name not in ("best", "validations")}
             save_weights(self._kept(record), TrainedPart(method, job).state_dict(), notes)
         self.workspace.records.write(record)
+        self._path(record.id, len(record.trials)).with_suffix(".state").unlink(missing_ok=True)
         if best:  # it is recorded: what was the best before it is of no more use
             self._forget(record.id, but=self._kept(record))
 

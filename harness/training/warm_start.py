@@ -132,7 +132,12 @@ def run_warm_start(workspace: Workspace, key: EncoderKey) -> None:
             "micro_batch_halvings": trained.halvings,
         },
     }
-    ranks.from_first(lambda: save_weights(weights, encoder.cpu().state_dict(), notes))
+
+    def keep() -> None:
+        save_weights(weights, encoder.cpu().state_dict(), notes)
+        context.state_file.unlink(missing_ok=True)
+
+    ranks.from_first(keep)
 
 
 def warm_started_encoder(workspace: Workspace, key: EncoderKey) -> tuple[Encoder, dict[str, Any]]:

@@ -7,7 +7,7 @@ a linear fusion of all modalities (``fusion.py``); a metric classifier on the fu
 
 Published recipe (the release): a TimeSformer on 8 frames of 224 px, one CNN for each sensor; SGD, learning rate 0.01,
 32 episodes of 5-way 1-shot with one query a step, 256,020 episodes; loss = global + 0.5 nearest neighbour, scale 7.
-Deviations, each undone by a setting of its own and all of them by ``as_released``:
+Deviations that are settings, all of them undone by ``as_released``:
 
 * a query attends together with the support only, not with the other queries (``across_queries``);
 * the prior starts from the pre-training, which in the release does not fit it (``random_prior``), and gets pixels and
@@ -16,10 +16,11 @@ Deviations, each undone by a setting of its own and all of them by ``as_released
 * the BatchNorm of the attention head always runs (``skip_norm_of_one_query``);
 * the shared encoders' vectors are brought to one scale (``normalise``).
 
-The weights of the fusion start larger than torch would have them, whatever the settings: see ``fusion.py``.
-
-The release also scales each recording of a sensor by its own extremes: that is ``input.sensor_scale = "minmax"``, a
-setting of the run, as frames, sizes and the suites are.
+Deviations that ``as_released`` leaves: the weights of the fusion start larger than torch would have them, and its
+gains at one, not at normal draws (``fusion.py``); the prior has no stochastic depth (0.1 in the release); the
+release's CNNs have 16 channels (``hidden = 16``), its TimeSformer starts from a file "mu-mae-vit-base.pth" that it
+does not hold, and each recording of a sensor is scaled by its own extremes (``input.sensor_scale = "minmax"``, a
+setting of the run).
 
 Original code: lxhit/mu-mae (no licence file in the repository); nothing of it is used here.
 """

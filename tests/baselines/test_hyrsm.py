@@ -1,4 +1,4 @@
-"""HyRSM: the rearranged sums are the paper's; prototypes, shots and frame labels."""
+"""HyRSM: the rearranged sums are those of the definition; prototypes, shots and frame labels."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from mmact_oneshot.harness.report import read_report
 from mmact_oneshot.harness.report.results.rankings import Row
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.scored_runs import EPISODES, csv, lines, make_run, oneshot, refused, right, said
-from tests.helpers.small_runs import DATA, add, answers, rewrite, study_suite
+from tests.helpers.small_runs import DATA, add, answers, evaluation_file, rewrite, study_suite
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Path:
 
 def external(run: Path) -> list[Row]:
     """Rows made elsewhere."""
-    return list(read_report(run).external["test"].rows)
+    return [row for _, ranking in read_report(run).external for row in ranking.rows]
 
 
 RECORD = ("--name", "Our method", "--modalities", "both", "--source", "arXiv 2601.00001", "--record")
@@ -67,7 +67,7 @@ def test_a_recorded_row_stands_apart_with_all_of_its_intervals(run: Path, tmp_pa
     (ranked,) = study_suite(run).rankings["video"].ranked
     assert ranked.label == "good", "the ranked rows are as they were"
     for training in row.measured.trainings:
-        found = records.read(EvaluationRecord, f"{training.id}.test")
+        found = records.read(EvaluationRecord, evaluation_file(records.folder, training.id).stem)
         assert found.external == "arXiv 2601.00001"
         assert training.data == DATA
     text = said(oneshot("compare", "our method", "good", "--in", run))

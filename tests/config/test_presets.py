@@ -173,8 +173,13 @@ def test_the_published_preset_has_each_papers_own_settings() -> None:
         "trx", "can", "mastaf", "cnaps", "otam", "hyrsm", "strm", "meta_baseline", "protonet", "mu_mae", "videomae",
     }  # fmt: skip
     assert {method for method, _ in rows} == {*papers, "random"}
-    assert [row.settings for row in every if row.method == "mu_mae"] == [{}, {"as_released": True}]
-    mu_mae = next(row_settings(settings, row) for row in every if row.method == "mu_mae" and not row.settings)
+    assert [row.settings for row in every if row.method == "mu_mae"] == [
+        {"hidden": 16},
+        {"as_released": True, "hidden": 16},
+    ]
+    mu_mae = next(
+        row_settings(settings, row) for row in every if row.method == "mu_mae" and "as_released" not in row.settings
+    )
     assert (mu_mae.input.frames, mu_mae.transformer.size, mu_mae.pretraining.epochs) == (16, "base", 801)
     trx, can, mastaf = (rows[name, None][1] for name in ("trx", "can", "mastaf"))
     assert (trx.video_encoder.name, trx.input.frames, trx.input.size, trx.video_encoder.pixel_norm) == (

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mmact_oneshot.harness.data.clips import COLUMNS
+from mmact_oneshot.harness.data.clips import COLUMNS, ClipTable, SensorSpec
 from mmact_oneshot.harness.data.defects import RULES
 from mmact_oneshot.harness.data.layouts import find_layout, index
-from mmact_oneshot.harness.data.layouts.utd_mhad import CLASSES
+from mmact_oneshot.harness.data.layouts.assemble import Found, SensorFile, VideoFile, assemble
+from mmact_oneshot.harness.data.layouts.utd_mhad import CLASSES, UTDMHAD
+from mmact_oneshot.harness.data.splits import clip_list, parse_split
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.planted_defects import SENSORS, kinds, official, shared, touch
 
@@ -253,3 +255,35 @@ def test_sensor_files_without_any_video_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "gyro_clip/subject1/scene1/session1/walking.csv")
     with pytest.raises(HarnessError, match=r"no video.*1 sensor files"):
         index(tmp_path)
+
+
+def test_a_layout_says_what_its_videos_show() -> None:
+    layout = UTDMHAD()
+    assert layout.stream("RGB/a1_s1_t1_color.avi") == "colour"
+    assert layout.stream("Depth/a1_s1_t1_depth.mat") == layout.stream("a1_s1_t1_depth.mp4") == "depth"
+
+
+def assembled(root: Path, names: list[str], unit: str = "m/s^2") -> ClipTable:
+    sensor = SensorSpec("mag", unit, 50.0, "wrist")
+    found: list[Found] = [VideoFile(name, 1, 1, 1, place, f"{name}-{place}.mp4") for place, name in enumerate(names)]
+    found += [SensorFile("mag", name, 1, 1, place, f"{name}-{place}.csv") for place, name in enumerate(names)]
+    return assemble(root, "mine", (sensor,), found)
+
+
+def test_classes_with_capitals_are_found_by_a_split_that_has_them(tmp_path: Path) -> None:
+    table = assembled(tmp_path, ["Jump", "Run", "Walk"])
+    split = parse_split({"name": "mine", "base": ["Jump"], "validation": ["run"], "novel": ["WALK"]}, "mine.toml")
+    assert clip_list(split, None, table.frame, "mine")["class_name"].tolist() == ["jump", "run", "walk"]
+    assert (table.frame["mag"] != "").all()
+
+
+def test_classes_that_differ_in_capitals_alone_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="capital letters alone: Run, run"):
+        assembled(tmp_path, ["Run", "jump", "run"])
+
+
+def test_a_sensor_in_an_unknown_unit_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="'mag' of layout 'mine' is in 'uT'") as refusal:
+        assembled(tmp_path, ["jump"], unit="uT")
+    assert "T, 1" in refusal.value.remedy
+    assembled(tmp_path, ["jump"], unit="T")

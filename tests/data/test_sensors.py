@@ -56,6 +56,7 @@ def test_a_clean_file_is_read_exactly(tmp_path: Path) -> None:
         lambda text: '"Time","x","y","z"\n' + text,
         lambda text: "\ufeff" + text,
         lambda text: text.replace("\n", "\r\n") + "\r\n\r\n\r\n",
+        lambda text: text.replace("\n", "\r"),
         lambda text: "\n\n" + text.replace("\n", "\n\n"),
         lambda text: text.replace(",", " , ").replace("\n", "  \n  "),
         lambda text: text.replace(",", ";"),
@@ -68,6 +69,7 @@ def test_a_clean_file_is_read_exactly(tmp_path: Path) -> None:
         "quoted",
         "bom",
         "crlf",
+        "cr",
         "blank",
         "spaces",
         "semicolons",
@@ -205,6 +207,14 @@ def test_a_stray_stamp_does_not_stretch_the_recording(tmp_path: Path) -> None:
     recording = read(tmp_path, lines)
     assert_allclose(recording.seconds, [0, 0.01, 0.02], atol=1e-9)
     assert found(recording) == {"time-far-off": 2}
+
+
+def test_of_a_file_in_two_distant_halves_the_earlier_is_kept(tmp_path: Path) -> None:
+    """A clock that was set while it ran: no row is near the middle of both."""
+    lines = csv_lines([0.0, 0.01, 1800.0, 1800.01], counting(4))
+    recording = read(tmp_path, lines)
+    assert_allclose(recording.seconds, [0, 0.01], atol=1e-9)
+    assert found(recording) == {"time-far-off": 3}
 
 
 def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:

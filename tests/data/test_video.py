@@ -151,6 +151,19 @@ def test_a_damaged_video_is_named_with_a_remedy(tmp_path: Path, how: str, capfd:
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_of_an_avi_that_is_cut_short_no_frame_is_taken(tmp_path: Path, share: float) -> None:
+    """What is left of it decodes: only the header tells that there was more."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), dtype=np.uint8)
+    path = write_video(tmp_path / "a1_s1_t1_color.avi", noise, codec="mjpeg", pixels="yuvj420p")
+    assert read_clip(path, frames=8, short_side=16)[1] == 60
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    for read in (check, lambda path: read_clip(path, frames=8, short_side=16)):
+        with pytest.raises(HarnessError, match=r"cut short: \d+ of 60 frames are there"):
+            read(path)
+
+
 def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
     from scipy.io import savemat
 

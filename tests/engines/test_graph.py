@@ -1,7 +1,9 @@
-"""How often a step is tried whose workers die, or that raises."""
+"""How often a step is tried whose workers die, or that raises; and what workers hold from one run to the next."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,8 +11,12 @@ from typing import Any, cast
 import pytest
 from distributed import KilledWorker
 
+from mmact_oneshot.harness.benchmark.request import Request
 from mmact_oneshot.harness.benchmark.steps import Step
 from mmact_oneshot.harness.engines import graph
+from mmact_oneshot.harness.engines import run as engines_run
+from mmact_oneshot.harness.engines.clusters import ClusterOptions
+from mmact_oneshot.harness.engines.worker import Order
 from mmact_oneshot.harness.runtime.errors import OutOfTime
 from tests.helpers.toy_runs import planned, task_with, workspace
 
@@ -59,3 +65,18 @@ def test_deaths_of_a_step_that_comes_further_do_not_count(tmp_path: Path) -> Non
 
 def test_a_step_that_is_out_of_time_is_not_tried_again(tmp_path: Path) -> None:
     assert not Tried(tmp_path).again(OutOfTime("out of time"))
+
+
+def test_workers_that_outlive_a_run_open_the_next_one_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With `--force` the same command means other weights: what a worker holds of the first is of no more use."""
+    orders: list[Order] = []
+    monkeypatch.setattr(engines_run, "open_client", lambda *_: nullcontext(SimpleNamespace(dashboard_link="")))
+    monkeypatch.setattr(engines_run, "run_on_cluster", lambda client, order, *_: orders.append(order))
+    options = ClusterOptions("dask", scheduler="tcp://127.0.0.1:1")
+    place = workspace(tmp_path, task_with([{"method": "random", "modalities": ["video"]}], precision="float32"))
+    plan, steps = planned(place)
+    for _ in range(2):
+        engines_run.run_with_engine(options, Request(data=tmp_path), place, plan, steps)
+    first, second = map(repr, orders)
+    assert first != second
+    assert replace(orders[0], invocation="") == replace(orders[1], invocation="")

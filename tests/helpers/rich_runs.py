@@ -69,7 +69,7 @@ def _methods(records: Path, suite: str, hostile: str, data: dict[str, Any]) -> N
                 continue
             row = common | {"modalities": modalities, "method_settings": {"note": f"x{hostile}"}}
             row |= {"pretrained": "mu_mae"} if name == "mu_mae" else {}
-            row |= searched | {"encoders": {"video": ENCODER}} if name == "trx" else {}
+            row |= searched | {"encoders": dict.fromkeys(modalities, ENCODER)} if name == "trx" else {}
             for seed, accuracies in enumerate(three_seeds(mean, 10 * place, EPISODES)):
                 add(records, f"{name}{hostile}", seed, answers(accuracies), evaluation=_parts(accuracies), **row)
     add(records, f"lone{hostile}", 0, answers(shares(0.5, 91, EPISODES)), **common)

@@ -34,6 +34,7 @@ DATA: dict[str, Any] = {
     "split": "utd-mhad",
     "split_digest": "e" * 64,
     "generated": None,
+    "streams": [],
     "clips_listed": 30,
     "clips_usable": 30,
     "performances_without_sensor": {"acc": 0},
@@ -47,7 +48,7 @@ BETTER = [[1.0, 1.0, 0.5, 1.0]] * 3
 BOTH = ("video", "sensors")
 CONDITIONS: dict[str, Any] = {"classes": "base", "budget": {"steps": 5}}
 QUESTIONS = {
-    "methods": "Which method recognises best, everything else equal?",
+    "methods": "Which method recognises best, trained end to end with one schedule?",
     "initialisation": "Does pre-training help, and is it more than more training?",
     "published": "What do the papers' own recipes give?",
 }
@@ -313,18 +314,25 @@ def _training(method: str, seed: int, tag: str, changes: Mapping[str, Any]) -> T
         "encoder": "default",
         "data": DATA,
         "parameters": {"total": 1500, "trained": 20},
-        "encoders": {},
         "validations": [(1, 0.5), (2, 0.6)],
         "best_step": 2,
         "losses": [],
         "provenance": {"version": "0.1.0", "commit": "c" * 40, "changed": False, "versions": {"torch": "2.9"}},
     } | dict(changes)
+    shared = content["modalities"] if content["training"] in ("frozen", "end_to_end") else ()
+    content.setdefault("encoders", {modality: {"state": "e" * 64} for modality in shared})
     decided_by = [content[name] for name in ("conditions", "modalities", "training", "encoder", "initialisation")]
     content.setdefault("conditions_digest", digest(decided_by))
     row = digest([method, content["method_settings"], content["method_source"], content["conditions_digest"]])[:6]
     label = modality_label(tuple(content["modalities"]))
     identity = f"{_slug(method)}-{label}-{content['training']}-{content['protocol']}-s{seed}-{row}{tag}"
     return TrainingRecord.model_validate({"id": identity} | content)
+
+
+def evaluation_file(folder: Path, training: str) -> Path:
+    """The record of a training on the suite ``test``."""
+    (path,) = (folder / "evaluation").glob(f"{training}.test-????????.json")
+    return path
 
 
 def _evaluate(
@@ -339,7 +347,7 @@ def _evaluate(
     count = len(suite.classes)
     confusion = np.bincount((true * count + answered).ravel(), minlength=count**2).reshape(count, count).tolist()
     accuracy = float((predicted == label).mean(axis=1)[done].mean()) if done.any() else 0.0
-    identity = f"{training.id}.{suite.suite}"
+    identity = EvaluationRecord.identity(training.id, suite.suite, suite.evaluation_digest)
     file, digest_of_file = records.write_predictions(identity, predicted, label)
     content: dict[str, Any] = {
         "id": identity,

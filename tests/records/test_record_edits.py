@@ -39,7 +39,7 @@ def predictions() -> tuple[np.ndarray, np.ndarray]:
         ),
         (lambda content: content.update(sede=1), "sede: Extra inputs"),
         (lambda content: content.update(schema_version="two"), "schema_version: "),
-        (lambda content: content.update(schema_version=True), "schema_version: Input should be 5"),
+        (lambda content: content.update(schema_version=True), "schema_version: Input should be 6"),
         (lambda content: content.update(kind="evaluation"), "kind: "),
         (lambda content: content.update(training="warm"), "training: .*'frozen'"),
         (lambda content: content["parameters"].update(total="many"), r"parameters\.total: "),
@@ -63,7 +63,7 @@ def test_a_record_edited_by_hand_is_named_with_its_field(tmp_path: Path, change:
     assert refusal.value.remedy == "Delete the record and start `oneshot run` again."
 
 
-@pytest.mark.parametrize(("version", "age"), [(4, "an older"), (6, "a newer")])
+@pytest.mark.parametrize(("version", "age"), [(5, "an older"), (7, "a newer")])
 def test_a_record_of_another_version_says_so(tmp_path: Path, version: int, age: str) -> None:
     path = RecordFolder(tmp_path).write(training())
     content = json.loads(path.read_text()) | {"schema_version": version}

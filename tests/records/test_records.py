@@ -20,12 +20,13 @@ from mmact_oneshot.harness.records import (
 )
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
-ORIGIN = {
+ORIGIN: dict[str, Any] = {
     "layout": "mmact",
     "digest": "d",
     "split": "mmact",
     "split_digest": "s",
     "generated": None,
+    "streams": [],
     "clips_listed": 60,
     "clips_usable": 60,
     "performances_without_sensor": {"acc": 0},

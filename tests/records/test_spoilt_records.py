@@ -47,7 +47,7 @@ def one(folder: Path, pattern: str) -> Path:
 
 def swap_predictions(folder: Path) -> Path:
     """The files of two evaluations change places."""
-    files = [one(folder, f"predictions/{name}*.test.npz") for name in ("random", "sensor_nn")]
+    files = [one(folder, f"predictions/{name}*.test-????????.npz") for name in ("random", "sensor_nn")]
     contents = [file.read_bytes() for file in files]
     for file, content in zip(files, reversed(contents), strict=True):
         file.write_bytes(content)
@@ -56,7 +56,7 @@ def swap_predictions(folder: Path) -> Path:
 
 def take_predictions(folder: Path) -> Path:
     """A record names the predictions of another."""
-    records = [one(folder, f"evaluation/{name}*.test.json") for name in ("random", "sensor_nn")]
+    records = [one(folder, f"evaluation/{name}*.test-????????.json") for name in ("random", "sensor_nn")]
     other = json.loads(records[1].read_text())
     edit(records[0], predictions=other["predictions"], predictions_digest=other["predictions_digest"])
     return records[0]
@@ -64,14 +64,15 @@ def take_predictions(folder: Path) -> Path:
 
 def garble_predictions(folder: Path) -> Path:
     """Not arrays at all, under the digest of what they are."""
-    file = one(folder, "predictions/random*.test.npz")
+    file = one(folder, "predictions/random*.test-????????.npz")
     file.write_bytes(b"PK no archive")
-    edit(one(folder, "evaluation/random*.test.json"), predictions_digest=hashlib.sha256(b"PK no archive").hexdigest())
+    digest = hashlib.sha256(b"PK no archive").hexdigest()
+    edit(one(folder, "evaluation/random*.test-????????.json"), predictions_digest=digest)
     return file
 
 
 def cut_predictions(folder: Path) -> Path:
-    file = one(folder, "predictions/random*.test.npz")
+    file = one(folder, "predictions/random*.test-????????.npz")
     file.write_bytes(file.read_bytes()[:-20])
     return file
 
@@ -125,12 +126,12 @@ def copy_suite_with_id(folder: Path) -> Path:
 
 
 def copy_evaluation(folder: Path) -> Path:
-    path = one(folder, "evaluation/random*.test.json")
+    path = one(folder, "evaluation/random*.test-????????.json")
     return Path(shutil.copy(path, path.with_name("copy.json")))
 
 
 def raise_accuracy(folder: Path) -> Path:
-    path = one(folder, "evaluation/random*.test.json")
+    path = one(folder, "evaluation/random*.test-????????.json")
     edit(path, accuracy=0.99)
     return path
 
@@ -142,7 +143,7 @@ def lose_training(folder: Path) -> Path:
 
 def lose_a_suite(folder: Path) -> Path:
     one(folder, "suite/test-cross-subject-*.json").unlink()
-    return one(folder, "evaluation/random*.test-cross-subject.json")
+    return one(folder, "evaluation/random*.test-cross-subject-????????.json")
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,15 @@ def test_each_pretraining_is_done_once_for_all_rows_that_begin_from_it(done: Pat
     assert [record.method for record in pretrainings(done)] == ["mu_mae", "videomae"]
 
 
+def test_a_record_names_the_shared_encoders_that_its_row_uses(done: Path) -> None:
+    """Mu-MAE has a network of its own for each sensor, and deletes the shared one."""
+    found = {
+        record.method_settings.get("as_released"): record for record in trainings(done) if record.method == "mu_mae"
+    }
+    assert {name: set(record.encoders) for name, record in found.items()} == {False: {"video"}, True: {"video"}}
+    assert all(record.volatile["encoders"].keys() == record.encoders.keys() for record in trainings(done))
+
+
 def test_probes_are_recorded_and_change_nothing(done: Path, store: Store, tmp_path: Path) -> None:
     rows = [row("mu_mae", BOTH, "mu_mae")]
     probed = {"epochs": 2, "batch": 16, "checkpoints": 2, "probes": 2}

@@ -88,12 +88,12 @@ def build_suite(spec: SuiteSpec, split: Split, clips: pd.DataFrame, episodes: in
 
 
 def shipped_clips(name: str) -> tuple[Split, pd.DataFrame]:
-    """Split and clip list that are known without any recordings: ``mmact``, ``utd-mhad``, or ``embedded`` (the data
-    that `oneshot data synthesize` writes by default)."""
+    """Split and clip list that are known without any recordings: ``mmact``, ``utd-mhad``, or ``generated`` (the
+    data that `oneshot data synthesize` writes by default)."""
     from mmact_oneshot.harness.data.synthetic.settings import SyntheticSettings
 
-    split = load_split("generated" if name == "embedded" else name)
-    return split, clip_list(split, SyntheticSettings().as_json() if name == "embedded" else None, None)
+    split = load_split(name)
+    return split, clip_list(split, SyntheticSettings().as_json() if name == "generated" else None, None)
 
 
 def committed_digests() -> dict[str, dict[str, str]]:

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mmact_oneshot.harness.data.clips import COLUMNS, IDENTITY, ClipTable, Defect, SensorSpec, performance_id, with_ids
+from mmact_oneshot.harness.data.clips import (
+    COLUMNS,
+    IDENTITY,
+    SCALE_OF_UNIT,
+    ClipTable,
+    Defect,
+    SensorSpec,
+    performance_id,
+    with_ids,
+)
 from mmact_oneshot.harness.data.defects import defect
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
@@ -49,11 +58,18 @@ Found = VideoFile | SensorFile | Unused | Defect
 
 
 def assemble(root: Path, layout: str, sensors: tuple[SensorSpec, ...], found: Iterable[Found]) -> ClipTable:
-    """Build the clip table from everything found under ``root``.
+    """Build the clip table from everything found under ``root``. Names of classes become lower case, as in splits.
 
     Raises:
-        HarnessError: no video was found.
+        HarnessError: no video was found; a sensor has an unknown unit; two classes differ in capital letters alone.
     """
+    for sensor in sensors:
+        if sensor.unit not in SCALE_OF_UNIT:
+            raise HarnessError(
+                f"sensor {sensor.name!r} of layout {layout!r} is in {sensor.unit!r}, which is no known unit.",
+                where=root,
+                remedy=f"Convert its values to one of: {', '.join(SCALE_OF_UNIT)}; 1 for a quantity without a unit.",
+            )
     videos: list[VideoFile] = []
     files: list[SensorFile] = []
     unused: list[str] = []
@@ -74,10 +90,9 @@ def assemble(root: Path, layout: str, sensors: tuple[SensorSpec, ...], found: It
             where=root,
             remedy="A clip is what a camera saw: put the videos under the same root as the sensor files.",
         )
-    clips, repeated = _unique(pd.DataFrame(videos, columns=VideoFile._fields), list(IDENTITY), "duplicate-clip")
-    recorded, copied = _unique(
-        pd.DataFrame(files, columns=SensorFile._fields), ["sensor", *PERFORMANCE], "duplicate-sensor-file"
-    )
+    seen, worn = pd.DataFrame(videos, columns=VideoFile._fields), pd.DataFrame(files, columns=SensorFile._fields)
+    clips, repeated = _unique(_lower_case(seen, root), list(IDENTITY), "duplicate-clip")
+    recorded, copied = _unique(_lower_case(worn, root), ["sensor", *PERFORMANCE], "duplicate-sensor-file")
     names = [sensor.name for sensor in sensors]
     paths = recorded.set_index([*PERFORMANCE, "sensor"])["path"].unstack().reindex(columns=names)  # noqa: PD010
     table = clips.rename(columns={"path": "video"}).drop(columns="rank")
@@ -94,6 +109,18 @@ def assemble(root: Path, layout: str, sensors: tuple[SensorSpec, ...], found: It
         *_not_used(unused),
     ]
     return ClipTable(root, layout, sensors, table, tuple(defects))
+
+
+def _lower_case(files: pd.DataFrame, root: Path) -> pd.DataFrame:
+    lower = files["class_name"].astype("str").str.lower()
+    spellings = files["class_name"].groupby(lower).unique()
+    for names in spellings[spellings.map(len) > 1]:
+        raise HarnessError(
+            f"classes that differ in capital letters alone: {', '.join(sorted(names))}.",
+            where=root,
+            remedy="Give them one name, or names that differ in more.",
+        )
+    return files.assign(class_name=lower)
 
 
 def _unique(files: pd.DataFrame, key: list[str], kind: str) -> tuple[pd.DataFrame, list[Defect]]:

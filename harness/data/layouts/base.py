@@ -33,6 +33,10 @@ class Layout(ABC):
     def read_sensor(self, path: Path, sensor: SensorSpec) -> SensorRecording:
         """Read one sensor file into SI units; bad content becomes defects, never an exception."""
 
+    def stream(self, path: str) -> str:
+        """What a video shows, in a word, where the data set has several kinds: "colour" or "depth"."""
+        return ""
+
     def opaque(self, name: str) -> bool:
         """Whether a folder of this name is one recording (a folder of frames), not to be entered."""
         return False

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmact_oneshot.harness.data.clips import SensorSpec
+from mmact_oneshot.harness.data.clips import GRAVITY, SensorSpec
 from mmact_oneshot.harness.data.defects import defect
 from mmact_oneshot.harness.data.layouts.assemble import Found, SensorFile, Unused, VideoFile
 from mmact_oneshot.harness.data.layouts.base import MARKER, Layout
@@ -20,7 +20,6 @@ from mmact_oneshot.harness.data.sensors.mat_file import read_inertial_mat
 from mmact_oneshot.harness.data.sensors.recording import SensorRecording
 
 PLACEMENT = "right wrist (actions 1-21), right thigh (22-27)"
-STANDARD_GRAVITY = 9.80665  # m/s^2
 # fmt: off
 CLASSES = (
     "swipe_left", "swipe_right", "wave", "clap", "throw", "arm_cross", "basketball_shoot", "draw_x",
@@ -45,6 +44,9 @@ class UTDMHAD(Layout):
     )
     looks_for = "aA_sS_tT_color.avi, aA_sS_tT_depth.mp4 or .mat, aA_sS_tT_inertial.mat"
 
+    def stream(self, path: str) -> str:
+        return "colour" if path.lower().endswith("color.avi") else "depth"
+
     def scan(self, folder: Folder) -> Iterator[Found]:
         for name in folder.files:
             path = folder.child(name)
@@ -67,5 +69,5 @@ class UTDMHAD(Layout):
                     yield SensorFile(sensor.name, action, subject, 1, trial, path)
 
     def read_sensor(self, path: Path, sensor: SensorSpec) -> SensorRecording:
-        first, scale = (0, STANDARD_GRAVITY) if sensor.name == "acc" else (3, math.pi / 180)
+        first, scale = (0, GRAVITY) if sensor.name == "acc" else (3, math.pi / 180)
         return read_inertial_mat(path, sensor, columns=slice(first, first + 3), scale=scale)

@@ -54,7 +54,8 @@ def read_csv(path: Path, sensor: SensorSpec, scale: float = 1.0) -> SensorRecord
     if bad:
         defects.append(defect("row-unreadable", name, f"{len(bad)} of {length} rows: {_listed(bad)}", bad[0]))
 
-    far = np.abs(rows.whole - np.median(rows.whole)) > FAR_OFF
+    middle = np.sort(rows.whole)[(len(rows.whole) - 1) // 2]  # a time that the file has: so that a row is left
+    far = np.abs(rows.whole - middle) > FAR_OFF
     if far.any():
         lines = rows.lines[far].tolist()
         defects.append(defect("time-far-off", name, f"{len(lines)} rows: {_listed(lines)}", lines[0]))
@@ -115,7 +116,7 @@ def _parse(text: str) -> tuple[_Rows, list[int], int]:
     bad: list[int] = []
     length = 0
     blank_so_far = True
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         fields = _fields(line)
         if not fields:
             continue

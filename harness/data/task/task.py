@@ -106,6 +106,7 @@ class Task:
             "split": self.split.name,
             "split_digest": self.split.digest,
             "generated": manifest["generated"],
+            "streams": manifest.get("streams", []),  # none in a store of before they were noted
             **self.completeness(),
         }
 

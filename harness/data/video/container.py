@@ -43,13 +43,15 @@ class VideoFile:
             return self._read_with_pyav(choose, height, width)
         import decord
 
-        with _opened(self.path):  # decord has no such guard, and would follow a list of other files
-            pass
+        with _opened(self.path) as container:  # decord has no such guard, and would follow a list of other files
+            announced = container.streams.video[0].frames  # 0 where the header does not say
         decord.logging.set_level(decord.logging.QUIET)
         try:
             reader = decord.VideoReader(str(self.path), width=safe_width(width), height=height, num_threads=1)
             if not len(reader):
                 raise ValueError("it has no frame")
+            if len(reader) < announced:
+                raise ValueError(f"it is cut short: {len(reader)} of {announced} frames are there")
             frames = np.asarray(reader.get_batch(choose(len(reader)).tolist()).asnumpy(), dtype=np.uint8)
         except decord.DECORDError as error:  # which of its threads fails first, and says what, depends on the moment
             raise ValueError("its frames do not decode") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from mmact_oneshot.harness.report.results.guards import Guard
 from mmact_oneshot.harness.report.results.levelling import (
     ABOVE_CHANCE,
     STILL_RISING,
+    best_validation,
     not_learnt,
     still_rising,
 )
@@ -92,18 +94,40 @@ def access_sentence(suite: Suite, accesses: TestAccesses | None, shown: int) -> 
 
 def training_notes(results: StudySuite) -> tuple[str, ...]:
     """What validation says against the figures of rows."""
-    return (*not_learnt_note(results), *rising_note(results))
+    return (*own_networks_note(results), *not_learnt_note(results), *rising_note(results))
+
+
+def own_networks_note(results: StudySuite) -> tuple[str, ...]:
+    """Methods that have networks of their own in place of shared encoders; nothing where there are none."""
+    count: Counter[tuple[str, str]] = Counter()
+    own: Counter[tuple[str, str]] = Counter()
+    for row in results.rows:
+        training = row.measured.training
+        for modality in training.modalities if row.measured.trained else ():
+            count[training.method, modality] += 1
+            own[training.method, modality] += modality not in training.encoders
+    found = [
+        f"{method} for {modality}{'' if rows == count[method, modality] else f' in {rows} of its rows'}"
+        for (method, modality), rows in own.items()
+        if rows
+    ]
+    return (f"Networks of their own in place of the shared encoders: {'; '.join(found)}.",) if found else ()
 
 
 def not_learnt_note(results: StudySuite) -> tuple[str, ...]:
     """Rows whose training failed; nothing where there are none."""
     chance = results.suite.chance
-    failed = [row.name for row in results.rows if not_learnt(row.measured.trainings, chance)]
+    failed = [
+        f"{row.name} (validation {percent(best_validation(row.measured.trainings), 0)} %, "
+        f"{results.suite.name} {percent(row.interval.mean, 0)} %)"
+        for row in results.rows
+        if not_learnt(row.measured.trainings, chance)
+    ]
     if not failed:
         return ()
     return (
         f"Validation stayed within {ABOVE_CHANCE * 100:g} points of chance: {'; '.join(failed)}. These rows learnt "
-        "next to nothing with the settings of the study, and show no more than that.",
+        "next to nothing that helps with the validation classes: settings, not the method, may be why.",
     )
 
 

@@ -47,11 +47,12 @@ def title(report: Report) -> str:
 
 
 def data_name(report: Report) -> str:
-    """``UTD-MHAD``, ``generated data (MMAct layout)``."""
+    """``UTD-MHAD, depth videos``, ``Generated data (MMAct layout)``."""
     names = []
     for data in report.data:
         name = DATA_NAMES.get(str(data.get("layout")), str(data.get("layout")))
-        names.append(f"Generated data ({name} layout)" if data.get("generated") else name)
+        shown = f", {' and '.join(data['streams'])} videos" if data.get("streams") else ""
+        names.append(f"Generated data ({name} layout)" if data.get("generated") else f"{name}{shown}")
     return " and ".join(dict.fromkeys(names)) or "No data"
 
 
@@ -85,11 +86,23 @@ def study_blocks(study: StudyResults) -> StudyBlocks:
     return StudyBlocks(
         question=study.record.question,
         matrix=matrix(study, beside),
-        notes=Items((*(f"{letter}: {reason}." for reason, letter in footnotes(first).items()), *training_notes(first))),
+        notes=Items(
+            (
+                *(f"{letter}: {reason}." for reason, letter in footnotes(first).items()),
+                *training_notes(first),
+                *further_note([results for results in study.suites if results not in beside]),
+            )
+        ),
         sentences=Items(tuple(sentence(ranking) for ranking in first.rankings.values())),
         answers=Items(tuple(reference_sentences(first, len(first.labels)).values())),
         pairs=pairs_table(study, first),
     )
+
+
+def further_note(suites: Sequence[StudySuite]) -> tuple[str, ...]:
+    """Where the figures on suites are that the main table has no room for."""
+    names = ", ".join(suite_title(results.suite.name) for results in suites)
+    return (f"Further suites, in report.html and rows.csv: {names}.",) if suites else ()
 
 
 def skipped_blocks(study: StudyResults) -> tuple[Paragraph, Items]:
@@ -140,7 +153,7 @@ def _suite(study: StudyResults, results: StudySuite, place: int, figures: Sequen
 
 
 def _optional(report: Report, records: Path) -> list[Section]:
-    external = external_section([(name, ranking.rows) for name, ranking in report.external.items()])
+    external = external_section([(report.name_of(suite), ranking.rows) for suite, ranking in report.external])
     found = (
         curves_section(report),
         external,

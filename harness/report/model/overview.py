@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from mmact_oneshot.harness.report.model.blocks import Block, Items, Link, Links,
 from mmact_oneshot.harness.report.model.captions import not_learnt_note
 from mmact_oneshot.harness.report.model.document import data_name, failures, study_blocks, title, warnings
 from mmact_oneshot.harness.report.model.findings import reference_sentences, sentence
-from mmact_oneshot.harness.report.results.report import Report
+from mmact_oneshot.harness.report.results.report import Report, StudyResults
 
 COVERAGE = "coverage.json"
 LIMITS = (
@@ -30,19 +30,22 @@ INTERVALS = {
 }
 
 
-def overview(reports: Mapping[str, Report], coverage: Mapping[str, Any] | None) -> tuple[Section, ...]:
+def overview(
+    reports: Mapping[str, Report], coverage: Mapping[str, Any] | None, notes: Collection[str] = ()
+) -> tuple[Section, ...]:
     """Sections: what was found, what not, each report's main study, and whether the intervals hold.
 
     Args:
         reports: by the folder that each lies in.
         coverage: the record of the simulation of intervals; None where there is none.
+        notes: folders in which a ``README.md`` says how the results came about.
     """
     sections = [
         Section(
             "found", "What was found", tuple(block for name in reports for block in _findings(name, reports[name]))
         ),
         Section("limits", "What may not be concluded", (Items(_limits(reports.values())),)),
-        *(_front(name, report) for name, report in reports.items()),
+        *(_front(name, report, name in notes) for name, report in reports.items()),
     ]
     if coverage is not None:
         sections.append(Section("coverage", "Do the intervals hold?", _coverage(coverage)))
@@ -71,20 +74,33 @@ def _findings(name: str, report: Report) -> list[Block]:
     for study in report.studies:
         compared = list(reference_sentences(study.suites[0]).values()) if study.suites else []
         # the last is on both modalities, where there are such rows
-        sentences += [f"{study.record.question} {text}" for text in compared[-1:]]
+        sentences += [f"{study.record.question} {text}{_part_of(study)}" for text in compared[-1:]]
     return [*blocks, Items((*sentences, *not_learnt_note(report.main.suites[0])))]
 
 
-def _front(name: str, report: Report) -> Section:
+def _part_of(study: StudyResults) -> str:
+    """How much of a study is there, where that is not all."""
+    results = study.suites[0]
+    trained = [row for row in results.rows if row.measured.trained]
+    seeds = max((len(row.measured.seeds) for row in trained), default=0)
+    complete = sum(len(row.measured.seeds) == seeds for row in trained)
+    to_come = sum(place not in study.skipped for place in results.gaps)
+    if complete == len(trained) and not to_come:
+        return ""
+    return f" So far {complete} of {len(trained) + to_come} rows have {seeds} seeds."
+
+
+def _front(name: str, report: Report, noted: bool) -> Section:
     where = f"{name}/report"
-    links = Links(tuple(Link(text, f"{where}.{text.lower()}") for text in ("HTML", "md", "tex")))
+    links = [Link(text, f"{where}.{text.lower()}") for text in ("HTML", "md", "tex")]
+    links += [Link("how it came about, and what was known before", f"{name}/README.md")] if noted else []
     blocks: list[Block] = [Paragraph(text, "alarm") for text in failures(report)]
     blocks += [Paragraph(text, "warning") for text in warnings(report)]
-    blocks.append(links)
+    blocks.append(Links(tuple(links)))
     for study in report.studies:
         if study.suites:
             found = study_blocks(study)
-            blocks += [Paragraph(found.question), found.matrix]
+            blocks += [Paragraph(found.question), found.matrix, *([found.notes] if found.notes.items else [])]
     return Section(name, f"{name}: {title(report)}", tuple(blocks))
 
 

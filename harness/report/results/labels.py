@@ -10,6 +10,9 @@ from mmact_oneshot.harness.config.studies import PROLONGED
 from mmact_oneshot.harness.records import StudyRow
 from mmact_oneshot.harness.report.formats import differing, flat, short
 
+UNCHECKED = "unchecked:"
+"""Before the digest of conditions under which a method ran without the checks."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -17,7 +20,7 @@ class Entry:
 
     Attributes:
         place: of the row in the study.
-        conditions: digest; empty where nothing of it was trained yet.
+        conditions: digest, after ``UNCHECKED`` where that is so; empty where nothing of it was trained yet.
     """
 
     place: int
@@ -71,9 +74,14 @@ def _unique(entries: Sequence[Entry], labels: list[str]) -> list[str]:
     for entry, label in zip(entries, labels, strict=True):
         taken[label, entry.row.modalities].add(entry.conditions)
     return [
-        label if len(taken[label, entry.row.modalities]) == 1 else f"{label} [{short(entry.conditions) or 'new'}]"
+        label if len(taken[label, entry.row.modalities]) == 1 else f"{label} [{_short(entry.conditions)}]"
         for entry, label in zip(entries, labels, strict=True)
     ]
+
+
+def _short(conditions: str) -> str:
+    unchecked = "unchecked " if conditions.startswith(UNCHECKED) else ""
+    return f"{unchecked}{short(conditions.removeprefix(UNCHECKED)) or 'new'}"
 
 
 def unique(names: Iterable[str]) -> list[str]:

@@ -20,8 +20,14 @@ ABOVE_CHANCE = 0.1
 
 def not_learnt(trainings: Iterable[TrainingRecord], chance: float) -> bool:
     """Whether the best validation, mean over trainings, is hardly above chance; False without validations."""
+    best = best_validation(trainings)
+    return best is not None and best < chance + ABOVE_CHANCE
+
+
+def best_validation(trainings: Iterable[TrainingRecord]) -> float | None:
+    """The best validation, mean over trainings; None without validations."""
     best = [max(share for _, share in training.validations) for training in trainings if training.validations]
-    return bool(best) and sum(best) / len(best) < chance + ABOVE_CHANCE
+    return sum(best) / len(best) if best else None
 
 
 def rise(trainings: Iterable[TrainingRecord]) -> float | None:

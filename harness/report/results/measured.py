@@ -164,6 +164,7 @@ def row_key(training: TrainingRecord) -> str:
             training.modalities,
             training.training,
             training.conditions_digest,
+            training.unchecked,
         ],
         sort_keys=True,
     )

@@ -14,7 +14,7 @@ from mmact_oneshot.harness.config.studies import MAIN, modality_label
 from mmact_oneshot.harness.records import PretrainingRecord, StudyRecord, TrainingRecord
 from mmact_oneshot.harness.report.results.guards import Guard, guards_of
 from mmact_oneshot.harness.report.results.inference import infer
-from mmact_oneshot.harness.report.results.labels import Entry, row_labels, unique
+from mmact_oneshot.harness.report.results.labels import UNCHECKED, Entry, row_labels, unique
 from mmact_oneshot.harness.report.results.load import Loaded, Scored, Suite, TestAccesses
 from mmact_oneshot.harness.report.results.measured import Measured, require_one_a_seed, row_key
 from mmact_oneshot.harness.report.results.metric import Metric
@@ -106,7 +106,7 @@ class Report:
     """Everything that is reported of a run.
 
     Attributes:
-        external: suite name -> predictions made elsewhere.
+        external: suites, several of which may have one name, with predictions made elsewhere.
         guards: evaluation digest -> checks on its rows.
         unscored: trainings that were scored on no suite yet.
         metrics: figures that are wanted beside the accuracy.
@@ -114,7 +114,7 @@ class Report:
 
     studies: tuple[StudyResults, ...]
     suites: tuple[Suite, ...]
-    external: dict[str, Ranking]
+    external: tuple[tuple[Suite, Ranking], ...]
     guards: dict[str, tuple[Guard, ...]]
     trainings: tuple[TrainingRecord, ...]
     pretrainings: tuple[PretrainingRecord, ...]
@@ -143,6 +143,10 @@ class Report:
         dates = [str(t.volatile.get("date", "")) for t in self.trainings]
         return max(dates, default="")[:10]
 
+    def name_of(self, suite: Suite) -> str:
+        """The name of a suite, or the id of its record where several have that name."""
+        return suite.name if [each.name for each in self.suites].count(suite.name) == 1 else suite.record.id
+
     @property
     def failed(self) -> list[tuple[Suite, Guard]]:
         """Checks that failed."""
@@ -167,7 +171,7 @@ def build(loaded: Loaded, metrics: tuple[Metric, ...]) -> Report:
     return Report(
         studies=tuple(studies),
         suites=tuple(suite for suite in suites if measured[suite.record.evaluation_digest]),
-        external={suite.name: found for suite in suites if (found := _external(suite, measured)) is not None},
+        external=tuple((suite, found) for suite in suites if (found := _external(suite, measured)) is not None),
         guards={digest: tuple(guards_of(found.values())) for digest, found in measured.items()},
         trainings=tuple(loaded.trainings.values()),
         pretrainings=tuple(
@@ -245,7 +249,7 @@ class _PlannedStudy:
 
 
 def _by_conditions(identities: Sequence[str], loaded: Loaded) -> dict[str, list[str]]:
-    """Protocol and conditions -> trainings.
+    """Protocol and conditions -> trainings, those apart whose method was not held to its contract.
 
     One that is still to come, or was skipped, belongs to the first conditions under which its seed has no training;
     where there are none it stands apart, under "".
@@ -255,7 +259,8 @@ def _by_conditions(identities: Sequence[str], loaded: Loaded) -> dict[str, list[
         seed = _seed(identity)
         if identity in loaded.trainings:
             training = loaded.trainings[identity]
-            conditions = f"{training.protocol} {training.conditions_digest}"
+            checked = UNCHECKED if training.unchecked else ""
+            conditions = f"{training.protocol} {checked}{training.conditions_digest}"
         else:
             free = (each for each, known in found.items() if each and seed and seed not in map(_seed, known))
             conditions = next(free, "")

@@ -162,8 +162,8 @@ def _sides(chosen: Selector, report: Report, scope: Scope) -> Iterator[Side]:
             if scope.study in (None, study.name) and (not scope.suites or results.suite.name in scope.suites):
                 for ranking in results.rankings.values():
                     yield from (Side(folder, study.name, study.record.varies, ranking, row) for row in ranking.rows)
-    for name, ranking in report.external.items():
-        if scope.study is None and (not scope.suites or name in scope.suites):
+    for tested, ranking in report.external:
+        if scope.study is None and (not scope.suites or tested.name in scope.suites):
             yield from (Side(folder, "", (), ranking, row) for row in ranking.rows)
 
 

@@ -42,9 +42,7 @@ def csv_files(report: Report) -> dict[str, str]:
         name: [line for study in report.studies for results in study.suites for line in lines(study, results)]
         for name, lines in files.items()
     }
-    found["rows.csv"] += [
-        _row("external", ranking, row) for ranking in report.external.values() for row in ranking.rows
-    ]
+    found["rows.csv"] += [_row("external", ranking, row) for _, ranking in report.external for row in ranking.rows]
     return {name: _text(columns(name, report), lines) for name, lines in found.items()}
 
 

@@ -33,9 +33,9 @@ def show(report: Report, console: Console) -> None:
         elif study.skipped:
             say(console, f"{study.name}: {study.record.question}", "bold")
             show_blocks(skipped_blocks(study), console)
-    for suite, ranking in report.external.items():
+    for suite, ranking in report.external:
         for row in ranking.rows:
-            say(console, f"{row.name} on {suite}: made elsewhere, {row.interval.mean:.1%}", "dim")
+            say(console, f"{row.name} on {report.name_of(suite)}: made elsewhere, {row.interval.mean:.1%}", "dim")
 
 
 def _study(study: StudyResults, console: Console) -> None:

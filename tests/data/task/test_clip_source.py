@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mmact_oneshot.harness.api import Clips
 from mmact_oneshot.harness.config.specs import InputSpec
+from mmact_oneshot.harness.data.clips import GRAVITY
 from mmact_oneshot.harness.data.store import Store
-from mmact_oneshot.harness.data.task.clip_source import GRAVITY, ClipSource
+from mmact_oneshot.harness.data.task.clip_source import ClipSource
 from tests.helpers.toys import FRAMES, GRID, HEIGHT, WIDTH
 
 STILL: dict[str, Any] = {"rotation": 0, "brightness": 0, "contrast": 0, "saturation": 0}
@@ -87,6 +88,18 @@ def test_the_fixed_rule_averages_what_was_measured_in_each_part(toy: Store) -> N
         expected = values[window][measured[window]].mean(axis=0) / GRAVITY
         np.testing.assert_allclose(clips.sensors["acc"][0, number].numpy(), expected, atol=1e-5)
     assert bool(clips.sensor_mask["acc"].all())
+
+
+@pytest.mark.parametrize(("grid", "length"), [(300, 100), (200, 40), (256, 64), (49, 7)])
+def test_equal_parts_have_equally_many_instants(toy: Store, grid: int, length: int) -> None:
+    """300 / 100 instants are three in each part, whatever the rounding of 0.29 x 300."""
+    count = len(toy.sensors["acc"])
+    toy.sensors["acc"] = np.broadcast_to(np.arange(grid, dtype=np.float32)[None, :, None], (count, grid, 3))
+    toy.measured["acc"] = np.ones((count, grid), bool)
+    spec = SPEC.model_copy(update={"sensor_length": length})
+    values = load(ClipSource(toy, spec, ("sensors",)), np.asarray([9])).sensors["acc"][0, :, 0]
+    expected = np.arange(grid).reshape(length, -1).mean(axis=1) / GRAVITY
+    np.testing.assert_allclose(values.numpy(), expected, atol=1e-4)
 
 
 def test_values_that_were_not_measured_do_not_count(toy: Store) -> None:

@@ -182,6 +182,8 @@ def test_title_and_subtitle_say_data_preset_date_task_and_code(tmp_path: Path) -
     add_seeds(tmp_path / "real", "half", HALF)
     report = read_report(tmp_path / "real")
     assert title(report) == "UTD-MHAD, preset quick"
+    add_seeds(tmp_path / "depth", "half", HALF, data=DATA | {"streams": ["depth"]})
+    assert title(read_report(tmp_path / "depth")) == "UTD-MHAD, depth videos, preset quick"
     assert subtitle(report) == (
         f"2026-01-01 · one-shot action recognition · 2-way 1-shot, 4 episodes · commit {'c' * 12}"
     )

@@ -35,7 +35,8 @@ def alone(folder: Path) -> Measured:
 
 
 def test_it_says_what_the_row_of_a_report_says(folder: Path) -> None:
-    (row,) = read_report(folder).external["test"].rows
+    ((_, ranking),) = read_report(folder).external
+    (row,) = ranking.rows
     found = alone(folder)
     assert found.interval == row.interval
     assert found.inference.analysis == row.measured.inference.analysis

@@ -77,7 +77,22 @@ def test_a_row_that_learnt_nothing_is_said_with_what_was_found(tmp_path: Path) -
     for name, best in {"stuck": 0.55, "learnt": 0.9}.items():
         add_seeds(tmp_path, name, three_seeds(best), validations=[(10, 0.5), (20, best)], best_step=20)
     (*_, last) = items(found(overview({"here": read_report(tmp_path)}, None), "found"))
-    assert "points of chance: stuck, video." in last
+    assert "points of chance: stuck, video (validation 55 %, test 55 %)." in last
+
+
+def test_a_study_of_which_a_part_is_there_says_how_much(tmp_path: Path) -> None:
+    add_suite(tmp_path, 300)
+    add_study(tmp_path, "methods", question="Which?", reference={"method": "can"})
+    for place, name in enumerate(("trx", "can")):
+        add_seeds(tmp_path, name, three_seeds(0.9 - 0.4 * place, 10 * place))
+    (*_, last) = items(found(overview({"here": read_report(tmp_path)}, None), "found"))
+    assert last == "Which? Video: can: significantly worse than trx."
+    add_seeds(tmp_path, "late", three_seeds(0.5)[:1])
+    add_seeds(tmp_path, "later", three_seeds(0.5)[:1])
+    for path in (tmp_path / "evaluation").glob("later-*"):
+        path.unlink()
+    (*_, last) = items(found(overview({"here": read_report(tmp_path)}, None), "found"))
+    assert last.endswith(" So far 2 of 4 rows have 3 seeds.")
 
 
 def test_what_was_found_comes_first_then_its_limits(folder: Path) -> None:
@@ -122,6 +137,12 @@ def test_the_page_links_to_every_report(folder: Path, tmp_path: Path) -> None:
         assert link in text
     assert text.index("## What was found") < text.index("## What may not be concluded") < text.index("## utd-mhad")
     assert "Do the intervals hold" not in text
+    assert "README.md" not in text
+    (tmp_path / "utd-mhad").mkdir()
+    (tmp_path / "utd-mhad" / "README.md").write_text("How it came about.")
+    noted = write_overview({"utd-mhad": report, "a b": report}, tmp_path, tmp_path).read_text("utf-8")
+    assert noted.count("README.md)") == 1
+    assert "(utd-mhad/README.md)" in noted
     rows = re.findall(r"^\| (\w+) +\|", text.partition("## utd-mhad")[2], re.MULTILINE)
     assert rows[:4] == ["method", "trx", "protonet", "can"]
 

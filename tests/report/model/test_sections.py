@@ -27,6 +27,7 @@ from tests.helpers.small_runs import (
     add_seeds,
     add_skipped,
     answers,
+    evaluation_file,
 )
 
 
@@ -203,7 +204,7 @@ def test_provenance_says_where_records_differ(tmp_path: Path) -> None:
     add(tmp_path, "other", 0, answers(HALF[0]), provenance=made)
     add_external(tmp_path, "ours", HALF[0])
     identity = add(tmp_path, "late", 0, answers(HALF[0]))
-    (tmp_path / "evaluation" / f"{identity}.test.json").unlink()
+    evaluation_file(tmp_path, identity).unlink()
     section = provenance_section(read_report(tmp_path))
     (table,) = tables_of(section)
     found = {line[0]: line[1] for line in lines(table)}

@@ -107,3 +107,15 @@ def test_labels_are_unique_in_a_study_and_suite(tmp_path: Path) -> None:
     assert len(set(found)) == len(found) == 8
     assert "trx (from mu_mae), both" in found
     assert "transformer" not in " ".join(found), "what is the same in all rows is not in their names"
+
+
+def test_a_row_that_ran_unchecked_stands_beside_the_one_that_was_checked(tmp_path: Path) -> None:
+    """It is another training of the same method, with the same seeds."""
+    add_seeds(tmp_path, "half", HALF)
+    assert names(tmp_path) == ["half, video"]
+    add_seeds(tmp_path, "half", HALF, unchecked=True, tag="u")
+    checked, unchecked = sorted(names(tmp_path), key=lambda name: "unchecked" in name)
+    assert "unchecked" not in checked
+    assert unchecked.startswith("half [unchecked ")
+    rows = {row.name: row for row in study_suite(tmp_path).rows}
+    assert [len(rows[name].measured.scored_by) for name in (checked, unchecked)] == [3, 3]

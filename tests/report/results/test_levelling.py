@@ -53,5 +53,31 @@ def test_a_row_that_learnt_nothing_is_named_whatever_it_scored(tmp_path: Path) -
     add_seeds(tmp_path, "learnt", three_seeds(0.5), validations=validations(*above), best_step=40)
     add_control(tmp_path, three_seeds(0.5)[0])
     failed, rising = training_notes(study_suite(tmp_path))
-    assert "within 10 points of chance: stuck, video." in failed
+    assert "within 10 points of chance: stuck, video (validation 55 %, test 50 %)." in failed
     assert "learnt, video" in rising
+
+
+def test_methods_with_networks_of_their_own_are_named(tmp_path: Path) -> None:
+    """Rows of a study share the encoders; these do not."""
+    both = ("video", "sensors")
+    add_seeds(tmp_path, "trx", three_seeds(0.7), modalities=both)
+    assert training_notes(study_suite(tmp_path)) == ()
+    add_seeds(tmp_path, "own", three_seeds(0.5), modalities=both, encoders={"video": {"state": "e" * 64}})
+    add_control(tmp_path, three_seeds(0.5)[0], modalities=both)
+    (note,) = training_notes(study_suite(tmp_path))
+    assert note == "Networks of their own in place of the shared encoders: own for sensors."
+    shared = {"sensor_vectors": "shared"}
+    add_seeds(tmp_path, "own", three_seeds(0.5), modalities=both, method_settings=shared)
+    (note,) = training_notes(study_suite(tmp_path))
+    assert note.endswith("own for sensors in 1 of its rows.")
+
+
+def test_further_suites_are_named_beside_the_matrix(tmp_path: Path) -> None:
+    for suite in ("test", "test-cross-subject"):
+        add_seeds(tmp_path, "trx", three_seeds(0.7), suite=suite)
+    (study,) = read_report(tmp_path).studies
+    assert study_blocks(study).notes.items == ()
+    add_seeds(tmp_path, "trx", three_seeds(0.7), suite="test-cross-scene")
+    (study,) = read_report(tmp_path).studies
+    (note,) = study_blocks(study).notes.items
+    assert note.startswith("Further suites, in report.html and rows.csv: test-cross-scene (")

@@ -23,6 +23,7 @@ from tests.helpers.small_runs import (
     add_skipped,
     add_suite,
     answers,
+    evaluation_file,
     rewrite,
     row_of,
     study_suite,
@@ -150,7 +151,7 @@ def test_a_record_that_is_missing_is_named_by_the_one_that_needs_it(tmp_path: Pa
 
 def test_a_pretraining_is_missed_also_where_nothing_of_its_row_was_scored(tmp_path: Path) -> None:
     identity = add(tmp_path, "half", 0, answers(HALF[0]), pretrained="mu_mae")
-    (tmp_path / "evaluation" / f"{identity}.test.json").unlink()
+    evaluation_file(tmp_path, identity).unlink()
     add(tmp_path, "other", 0, answers(HALF[0]))
     only(tmp_path, "pretraining").unlink()
     assert f"{identity}.json" in str(refused(tmp_path, "no pre-training record"))
@@ -158,8 +159,9 @@ def test_a_pretraining_is_missed_also_where_nothing_of_its_row_was_scored(tmp_pa
 
 def test_predictions_and_episodes_that_are_missing_are_named(tmp_path: Path) -> None:
     identity = add(tmp_path, "half", 0, answers(HALF[0]))
-    (tmp_path / "predictions" / f"{identity}.test.npz").unlink()
-    assert f"{identity}.test.npz" in str(refused(tmp_path, "predictions are missing"))
+    path = tmp_path / "predictions" / evaluation_file(tmp_path, identity).with_suffix(".npz").name
+    path.unlink()
+    assert path.name in str(refused(tmp_path, "predictions are missing"))
     (path,) = (tmp_path / "suite").glob("*.npz")
     path.unlink()
     assert path.name in str(refused(tmp_path, "episodes are missing"))
@@ -222,7 +224,7 @@ def test_skipped_rows_alone_make_a_report(tmp_path: Path) -> None:
 
 def test_a_training_that_was_not_scored_yet_is_listed(tmp_path: Path) -> None:
     ids = [add(tmp_path, "half", seed, answers(HALF[seed])) for seed in range(3)]
-    (tmp_path / "evaluation" / f"{ids[2]}.test.json").unlink()
+    evaluation_file(tmp_path, ids[2]).unlink()
     report = read_report(tmp_path)
     assert report.unscored == (ids[2],)
     assert row_of(study_suite(tmp_path), "half").measured.seeds == (0, 1)

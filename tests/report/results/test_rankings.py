@@ -217,7 +217,7 @@ def test_predictions_made_elsewhere_are_shown_and_not_ranked(tmp_path: Path) -> 
     add_external(tmp_path, "Some of it", [1.0, NAN, NAN, 1.0])
     results = study_suite(tmp_path)
     assert [row.label for row in results.rows] == ["half"], "the study is as it was"
-    external = read_report(tmp_path).external["test"]
+    ((_, external),) = read_report(tmp_path).external
     assert {row.label: row.rank for row in external.rows} == {"Our method": None, "Some of it": None}
     assert external.comparisons is None
     notes = {row.label: row.notes for row in external.rows}

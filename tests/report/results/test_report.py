@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmact_oneshot.harness.records import RecordFolder, SkippedRecord, StudyRecord, TrainingRecord
+from mmact_oneshot.harness.records.merging import merge
 from mmact_oneshot.harness.report import read_report
 from mmact_oneshot.harness.report.results.report import StudySuite
 from tests.helpers.small_runs import (
@@ -25,6 +27,7 @@ from tests.helpers.small_runs import (
     add_study,
     add_suite,
     answers,
+    evaluation_file,
     row_of,
     study_suite,
     three_seeds,
@@ -78,7 +81,7 @@ def test_gaps_say_why_there_is_no_row(tmp_path: Path) -> None:
     add_seeds(tmp_path, "can", HALF)
     add_skipped(tmp_path, "can", "needs a map")
     identity = add(tmp_path, "late", 0, answers(HALF[0]))
-    (tmp_path / "evaluation" / f"{identity}.test.json").unlink()
+    evaluation_file(tmp_path, identity).unlink()
     results = study_suite(tmp_path)
     assert results.gaps == {("can", "sensors"): "needs a map", ("late", "video"): "not scored yet"}
     assert results.row("can", "sensors") is None
@@ -127,11 +130,23 @@ def test_seeds_that_are_still_to_come_belong_to_their_row(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+def test_predictions_on_suites_of_one_name_are_all_there(tmp_path: Path) -> None:
+    """Two numbers of episodes, or two data sets."""
+    for name, accuracies in (("old paper", HALF[0]), ("new paper", HALF[0][:-2])):
+        add_suite(tmp_path / name, len(accuracies), evaluation_digest=hashlib.sha256(name.encode()).hexdigest())
+        add_external(tmp_path / name, name, accuracies)
+        add_control(tmp_path / name, accuracies, tag=name[:3])
+    merge([tmp_path / "old paper", tmp_path / "new paper"], tmp_path / "both")
+    report = read_report(tmp_path / "both")
+    assert sorted(row.label for _, ranking in report.external for row in ranking.rows) == ["new paper", "old paper"]
+    assert len({report.name_of(suite) for suite, _ in report.external}) == 2
+
+
 def test_a_study_of_which_nothing_was_scored_has_the_reasons(tmp_path: Path) -> None:
     add_skipped(tmp_path, "can", "needs a map")
     add_skipped(tmp_path, "can", "needs one stream", BOTH)
     identity = add(tmp_path, "late", 0, answers(HALF[0]))
-    (tmp_path / "evaluation" / f"{identity}.test.json").unlink()
+    evaluation_file(tmp_path, identity).unlink()
     (study,) = read_report(tmp_path).studies
     assert study.suites == ()
     assert study.skipped == {("can", "sensors"): "needs a map", ("can", "both"): "needs one stream"}

@@ -145,7 +145,9 @@ def test_pairs_stand_in_a_table_of_their_own(folder: Path) -> None:
 
 def test_captions_say_question_suite_and_what_intervals_speak_for(folder: Path) -> None:
     captions = [line for line in latex(read_report(folder)).splitlines() if line.startswith(r"\caption")]
-    assert captions[0].startswith(r"\caption{Which method recognises best, everything else equal? 60 episodes: ")
+    assert captions[0].startswith(
+        r"\caption{Which method recognises best, trained end to end with one schedule? 60 episodes: "
+    )
     assert "new performances, new subjects and training again" in captions[0]
     assert "No interval speaks for other classes." in captions[0]
 

@@ -28,7 +28,7 @@ def printed(report: Results, width: int = 80) -> list[str]:
 @pytest.fixture(scope="module")
 def main_only(rich_report: Report) -> Results:
     """The report of a run of one study, such as `quick`."""
-    return replace(rich_report, studies=rich_report.studies[:1], external={})
+    return replace(rich_report, studies=rich_report.studies[:1], external=())
 
 
 @pytest.mark.parametrize("width", [60, 70, 80, 120])
@@ -79,7 +79,7 @@ def test_generated_data_and_failed_checks_are_shown_before_figures(tmp_path: Pat
 def test_why_nothing_was_scored_is_said(tmp_path: Path) -> None:
     add_skipped(tmp_path, "can", "needs a map")
     assert printed(read_report(tmp_path))[1:] == [
-        "methods: Which method recognises best, everything else equal?",
+        "methods: Which method recognises best, trained end to end with one schedule?",
         "Rows that could not be scored:",
         "can, sensors: needs a map.",
     ]
