@@ -95,10 +95,15 @@ class RowRunner:
         method, encoders = self.training.build(job)
         search = RateSearch(self.training)
         recorded = workspace.records.has(TrainingRecord, job.id)
+
+        def release() -> None:
+            weights.with_suffix(".state").unlink(missing_ok=True)
+            search.release(job)
+
         if recorded and (not job.trained or weights.is_file()):
             if job.trained:
                 load_weights(weights, TrainedPart(method, job))
-            ranks.from_first(lambda: search.release(job))  # a run may have been cut off just before
+            ranks.from_first(release)  # a run may have been cut off just before
             return method
         outcome = self._train(job, method, search, weights)
 
@@ -112,8 +117,7 @@ class RowRunner:
                 save_weights(weights, TrainedPart(method, job).state_dict(), {"training": job.id})
             if not same:
                 workspace.records.write(record)
-            weights.with_suffix(".state").unlink(missing_ok=True)
-            search.release(job)
+            release()
 
         ranks.from_first(keep)
         return method

@@ -49,7 +49,7 @@ class FeatureTable:
         for name, value in features.items():
             kept = value.detach().to(self.dtype) if value.is_floating_point() else value.detach()
             if name not in self._leaves:
-                self._leaves[name] = self._allocate(name, (len(self.rows), *kept.shape[1:]), kept.dtype)
+                self._leaves[name] = self._allocate((len(self.rows), *kept.shape[1:]), kept.dtype)
             self._leaves[name][first : first + len(kept)] = kept.cpu()
 
     def gather(self, rows: np.ndarray, device: torch.device) -> Features:
@@ -91,13 +91,13 @@ class FeatureTable:
         both.seconds = self.seconds + other.seconds
         return both
 
-    def _allocate(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    def _allocate(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         size = int(np.prod(shape)) * dtype.itemsize
         if size <= IN_MEMORY:
             return torch.empty(shape, dtype=dtype)
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="oneshot-features-")
-        path = Path(self._folder.name) / name.replace("/", "_")
+        path = Path(self._folder.name) / str(len(self._leaves))
         with path.open("wb") as stream:
             _reserve(stream.fileno(), size)
         return torch.from_file(str(path), shared=True, size=int(np.prod(shape)), dtype=dtype).view(shape)

@@ -25,9 +25,10 @@ UNREADABLE = (
     EOFError,
     OSError,
     MemoryError,
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
-)  # what numpy raises for an archive that is damaged, or claims more than there is
+)  # what numpy raises for an archive that is damaged or encrypted, or claims more than there is
 POSITION, CLASS = "predicted", "predicted_class"
 
 

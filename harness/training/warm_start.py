@@ -157,7 +157,10 @@ def _first_copy(workspace: Workspace, key: EncoderKey) -> tuple[Encoder, dict[st
         state = state_digest(encoder)
         return encoder, {"initial_state": state, "state": state, "objective": None, "volatile": {}}
     encoder = build_encoder(key.modality, key.settings, workspace.sensors, key.seed)
-    return encoder, load_weights(workspace.weights("encoders", key.id), encoder)
+    weights = workspace.weights("encoders", key.id)
+    notes = load_weights(weights, encoder)
+    weights.with_suffix(".state").unlink(missing_ok=True)  # the run may have been cut off just before
+    return encoder, notes
 
 
 def _initial_encoder(workspace: Workspace, key: EncoderKey) -> Encoder:

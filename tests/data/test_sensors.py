@@ -317,7 +317,7 @@ def test_damaged_inertial_files_are_defects(tmp_path: Path) -> None:
     layout = load_layout("utd-mhad")
     acc, _ = layout.sensors
     matrix = np.arange(60.0).reshape(10, 6)
-    matrix[0, 0] = matrix[4, 2] = np.nan
+    matrix[0, 0], matrix[4, 2] = np.nan, 1e300  # finite, but infinite as float32
     recording = layout.read_sensor(write_inertial(tmp_path, matrix), acc)
     assert_allclose(recording.seconds, np.array([0, 1, 2, 4, 5, 6, 7, 8]) / 50)
     assert found(recording) == {"row-unreadable": 1}

@@ -134,6 +134,16 @@ def test_each_fault_of_an_archive_is_one_message(
     assert "shape (40, 2)" in text or "Predict all" in text or "count from 0" in text
 
 
+def test_an_encrypted_archive_is_refused(suite: Suite, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, predicted=np.zeros((40, 2), np.int8))
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the bit that says so, in both of its headers
+        content[content.index(mark) + flags] |= 1
+    path.write_bytes(content)
+    assert "not an archive" in refusal(path, suite)
+
+
 def test_other_files(suite: Suite, tmp_path: Path) -> None:
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
     (tmp_path / "latin.csv").write_bytes(b"episode,query,predicted_class\n0,0,caf\xe9\n")

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from mmact_oneshot.harness.data.clips import Defect, SensorSpec
 from mmact_oneshot.harness.data.defects import defect
-from mmact_oneshot.harness.data.sensors.recording import SensorRecording, nothing, shape_defects
+from mmact_oneshot.harness.data.sensors.recording import LARGEST, SensorRecording, nothing, shape_defects
 from mmact_oneshot.harness.runtime.errors import HarnessError
 
 FAR_OFF = 600  # seconds from the median time of a file; the longest file of MMAct lasts one minute
-LARGEST = 1e30  # a greater number is no measurement
 
 
 @dataclass

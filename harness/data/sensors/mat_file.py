@@ -9,7 +9,7 @@ import numpy as np
 from mmact_oneshot.harness.data.clips import SensorSpec
 from mmact_oneshot.harness.data.defects import defect
 from mmact_oneshot.harness.data.mat import load_array
-from mmact_oneshot.harness.data.sensors.recording import SensorRecording, nothing, shape_defects
+from mmact_oneshot.harness.data.sensors.recording import LARGEST, SensorRecording, nothing, shape_defects
 
 VARIABLE = "d_iner"
 
@@ -36,7 +36,7 @@ def read_inertial_mat(path: Path, sensor: SensorSpec, columns: slice, scale: flo
         detail = f"{VARIABLE} has the shape {matrix.shape}, not (rows, 6)"
         return nothing(sensor, defect("sensor-file-unreadable", name, detail))
     values = matrix[:, columns] * scale
-    finite = np.isfinite(values).all(axis=1)
+    finite = (np.abs(values) < LARGEST).all(axis=1)  # False for NaN too
     defects = []
     if not finite.all():
         bad = np.flatnonzero(~finite) + 1

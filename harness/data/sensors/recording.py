@@ -13,6 +13,8 @@ from mmact_oneshot.harness.data.defects import defect
 LONGEST_GAP = 0.1  # seconds
 LONGEST_GAP_PERIODS = 2.5  # of the nominal rate: a slow sensor is not all gap
 
+LARGEST = 1e30  # a greater number is no measurement
+
 
 @dataclass(frozen=True)
 class SensorRecording:
