@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.benchmark.set_aside import set_results_aside
 from mmact_oneshot.harness.benchmark.steps import unscored_suites
+from mmact_oneshot.harness.evaluation.alone import Fresh, copied
 from mmact_oneshot.harness.evaluation.evaluate import TrainedMethod, evaluate_suite
-from mmact_oneshot.harness.evaluation.features import embed_clips
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from mmact_oneshot.harness.records import SearchRecord, SkippedRecord, TrainingRecord
 from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.device import peak_memory
@@ -59,6 +62,7 @@ class RowRunner:
     def _score(self, job: TrainingJob, method: FewShotMethod, suites: tuple[str, ...]) -> None:
         workspace = self.workspace
         method.to(workspace.device.torch).eval()
+        fresh = copied(method)
         encoded = self.training.encoded(job, method, "novel")
         trained = TrainedMethod(
             method=method,
@@ -66,10 +70,20 @@ class RowRunner:
             source=self.training.clips(job),
             encoded_without=partial(self.training.encoded, job, method, "novel"),
             embedded=embed_clips(method, encoded, workspace.device),
+            fresh=Fresh(fresh, partial(self._embedded_alone, job, fresh, encoded)),
             encoding_seconds=encoded.seconds,
         )
         for suite in suites:
             evaluate_suite(trained, workspace.task, suite, workspace.records, workspace.device)
+
+    def _embedded_alone(
+        self, job: TrainingJob, method: FewShotMethod, encoded: FeatureTable, clip: int
+    ) -> FeatureTable:
+        """A clip's features: of frozen encoders as they are kept, otherwise through ``encode``; then ``embed``."""
+        rows, device = np.asarray([clip]), self.workspace.device
+        if not job.frozen or type(method).encode is not FewShotMethod.encode:
+            encoded = encode_clips(method.encode, self.training.clips(job), rows, device, 1)
+        return embed_clips(method, encoded, device, rows)
 
     def skip(self, job: TrainingJob, reason: str) -> None:
         """Record why a row has no figures."""

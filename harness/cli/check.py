@@ -29,11 +29,12 @@ def command(
 
         oneshot check trx:width=64
     """
-    from mmact_oneshot.harness.benchmark.conformance.checks import check_method
+    from mmact_oneshot.harness.benchmark.conformance.checks import check_method, not_checked
     from mmact_oneshot.harness.benchmark.conformance.encoder_checks import check_encoder
     from mmact_oneshot.harness.cli.console import console
     from mmact_oneshot.harness.config.overrides import named_values
     from mmact_oneshot.harness.config.studies import EACH
+    from mmact_oneshot.harness.encoders.plugin import modality_of
     from mmact_oneshot.harness.plugins.kinds import ENCODER, METHOD
     from mmact_oneshot.harness.plugins.registry import kind_of, load, plugin_label
     from mmact_oneshot.harness.plugins.settings import check_settings
@@ -41,18 +42,23 @@ def command(
     name, colon, text = plugin.partition(":")
     kind = kind_of(name, (METHOD, ENCODER))
     found, given = load(kind, name), named_values(text) if colon else {}
-    check_settings(found, given, where=plugin)
+    settings = check_settings(found, given, where=plugin)
     if kind is ENCODER:
-        failed = _show(f"{plugin_label(name)}, {found.modality}", check_encoder(found, given))
+        modality = modality_of(found, name)
+        findings = {modality: check_encoder(found, settings)}
     else:
         usable = [each for each in EACH if set(each) <= set(found.needs.modalities)]
-        failed = sum(
-            _show(f"{plugin_label(name)} on {' and '.join(each)}", check_method(found, each, given)) for each in usable
-        )
+        findings = {" and ".join(each): check_method(found, each, settings) for each in usable}
+    failed = sum(_show(f"{plugin_label(name)} on {title}", each) for title, each in findings.items())
     if failed:
         console.print(f"{failed} checks failed.", style="red")
         raise typer.Exit(1)
-    console.print("All checks passed.")
+    unchecked = [title for title, each in findings.items() if not_checked(each)]
+    if len(unchecked) == len(findings):
+        console.print("Nothing was checked: the method applies to none of the clips of the checks.", style="red")
+        raise typer.Exit(1)
+    left_out = f"; none could be made on {'; '.join(unchecked)}" if unchecked else ""
+    console.print(f"All checks passed{left_out}.")
 
 
 def _show(title: str, findings: list[Finding]) -> int:

@@ -12,7 +12,7 @@ from mmact_oneshot.harness.api import Clips, ClipShape, Encoder, TransformerSpec
 from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.config.specs import VideoEncoderSpec
 from mmact_oneshot.harness.encoders.backbone import on_meta
-from mmact_oneshot.harness.encoders.plugin import is_plugin, plugin_encoder
+from mmact_oneshot.harness.encoders.plugin import is_plugin, plugin_encoder, require_no_weights
 from mmact_oneshot.harness.encoders.sensors import SensorEncoder
 from mmact_oneshot.harness.encoders.transformers import sensor_transformer, video_transformer
 from mmact_oneshot.harness.encoders.video import VideoEncoder
@@ -50,6 +50,7 @@ def _encoder(modality: str, settings: Settings, sensors: tuple[str, ...]) -> Enc
         return sensor_transformer(transformer, sensors, clip.sensor_length, settings.sensor_encoder.segments)
     spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
     if is_plugin(spec.name):
+        require_no_weights(spec.name, getattr(spec, "weights", ""))
         return plugin_encoder(spec.name, modality, clip_shape(settings), sensors, spec.arguments)
     if isinstance(spec, VideoEncoderSpec):
         return VideoEncoder(spec, clip.frames, clip.size, settings.compute.channels_last)

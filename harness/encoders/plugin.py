@@ -32,7 +32,7 @@ def plugin_encoder(
             nothing of its outputs.
     """
     made = registry.load(ENCODER, name)
-    if made.modality != modality:
+    if modality_of(made, name) != modality:
         raise HarnessError(
             f"is an encoder of {made.modality}.", where=name, remedy=f"Set {_setting(made.modality)}.name to it."
         )
@@ -52,6 +52,32 @@ def plugin_encoder(
             remedy='Set self.widths = {"vector": D, ...} in its constructor.',
         )
     return encoder
+
+
+def modality_of(encoder: type[Encoder], name: str) -> str:
+    """The modality that an encoder says it is for.
+
+    Raises:
+        HarnessError: it says none.
+    """
+    modality = getattr(encoder, "modality", None)
+    if modality not in ("video", "sensors"):
+        raise HarnessError(
+            f"is for no modality, but {modality!r}.",
+            where=name,
+            remedy='Write `modality = "video"`, or "sensors", in the class.',
+        )
+    return str(modality)
+
+
+def require_no_weights(name: str, weights: str) -> None:
+    """Raises HarnessError where a file of weights is named for an encoder that reads none."""
+    if weights:
+        raise HarnessError(
+            f"{weights} is not read: an encoder of yours loads weights itself.",
+            where=name,
+            remedy="Leave video_encoder.weights out; give the file to a setting of the encoder.",
+        )
 
 
 def _setting(modality: str) -> str:

@@ -121,12 +121,13 @@ def open_client(wanted: ClusterOptions, keys: Path) -> Iterator[Client]:
 
 def _local(count: int) -> SpecCluster:
     """One process a worker, each with a GPU of its own where there are any."""
-    gpus = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # the user's choice among those of the machine
+    gpus = visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
     security = Security.temporary()
     here = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
     workers = {}
     for number in range(count):
-        environment = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
+        environment = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if torch.cuda.device_count() else {}
         workers[number] = {"cls": Nanny, "options": {**here, "nthreads": 1, "memory_limit": 0, "env": environment}}
     scheduler = {"cls": Scheduler, "options": {**here, "dashboard": True, "dashboard_address": "127.0.0.1:0"}}
     resource_tracker.ensure_running()  # which is started with Ctrl-C let through

@@ -1,67 +1,133 @@
-"""A last check on the suite itself: real episodes scored again query by query give what all at once gave.
+"""A last check on the suite itself: clips of real episodes embedded again, each alone, and their queries scored again,
+each alone, by a copy of the method that has seen nothing else, give what all at once gave.
 
 The conformance checks work on random clips and few episodes; a method may behave otherwise where it is measured.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from mmact_oneshot.harness.api import FewShotMethod
+from mmact_oneshot.harness.api import Features, FewShotMethod
 from mmact_oneshot.harness.data.episodes.suites import Suite
 from mmact_oneshot.harness.evaluation.features import FeatureTable
+from mmact_oneshot.harness.evaluation.score_gap import score_gap
 from mmact_oneshot.harness.evaluation.scoring import Answers
 from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import ContractError
 
 EPISODES = 12  # spread over the suite
 TOLERANCE = 1e-3  # of the probability of the answer; sums in another order give 1e-5
+OF_MARGIN = 1e-2  # of probabilities, with scores in units of the usual margin between the best two classes
+OF_LENGTH = {"float32": 1e-2, "bfloat16": 5e-2}  # of a clip's feature; float16, as it is kept, gives 5e-4
+REMEDY = (
+    "Use statistics of the clip and of the support alone, and keep nothing of what was scored; or declare "
+    "`transductive = True` where scores depend on the queries of the same episode."
+)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A copy of a trained method from before it saw any clip of a suite.
+
+    Attributes:
+        embedded: features of a clip of the store, through ``encode`` and ``embed`` of the copy, alone.
+    """
+
+    method: FewShotMethod
+    embedded: Callable[[int], FeatureTable]
+
+
+def copied(method: FewShotMethod) -> FewShotMethod:
+    """A copy; the method itself where it holds what cannot be copied."""
+    try:
+        return copy.deepcopy(method)
+    except (RuntimeError, TypeError):
+        return method
 
 
 def require_alone(
-    method: FewShotMethod, embedded: FeatureTable, suite: Suite, rows: np.ndarray, device: Device, answers: Answers
-) -> None:
-    """Score some episodes alone, and each of their queries alone. Waits for the device once.
-
-    Args:
-        answers: to the whole suite, as they were given to all episodes at once.
-
-    Raises:
-        ContractError: they differ although the method is declared inductive.
-    """
-    if method.transductive:
-        return
-    scored = np.flatnonzero((answers.predicted >= 0).all(axis=1))
-    chosen = scored[np.unique(np.linspace(0, len(scored) - 1, EPISODES).astype(int))]
-    apart = torch.stack([_probabilities(method, embedded, suite, rows, device, answers, each) for each in chosen])
-    for episode, alone in zip(chosen, apart.cpu().numpy(), strict=True):
-        together = answers.confidence[episode]
-        place = int(np.abs(alone - together).argmax())
-        if not abs(alone[place] - together[place]) <= TOLERANCE:
-            raise ContractError(
-                f"{type(method).__name__} answers query {place} of episode {episode} of suite {suite.spec.name!r} "
-                f"with a probability of {together[place]:.3f} among all episodes and of {alone[place]:.3f} alone: its "
-                "scores depend on other queries or episodes.",
-                remedy="Use statistics of the support alone, or declare `transductive = True`.",
-            )
-
-
-def _probabilities(
     method: FewShotMethod,
     embedded: FeatureTable,
+    fresh: Fresh,
     suite: Suite,
     rows: np.ndarray,
     device: Device,
     answers: Answers,
+) -> None:
+    """Embed the clips of some episodes again, each alone, and score these episodes again: each alone and, where the
+    method is inductive, each query of them alone.
+
+    Args:
+        embedded: features with which the suite was scored.
+        fresh: the method before that.
+        answers: to the whole suite, as they were given to all episodes at once.
+
+    Raises:
+        ContractError: features of a clip depend on other clips; scores depend on other episodes or, although the
+            method is declared inductive, on other queries.
+    """
+    name, where = type(method).__name__, f"of suite {suite.spec.name!r}"
+    scored = np.flatnonzero((answers.predicted >= 0).all(axis=1))
+    chosen = scored[np.unique(np.linspace(0, len(scored) - 1, EPISODES).astype(int))]
+    clips = np.unique(np.concatenate([rows[part[chosen]].ravel() for part in (suite.draws.support, suite.draws.query)]))
+    for clip in clips.tolist():
+        if changed := _differing(fresh.embedded(clip), embedded, clip, OF_LENGTH[device.precision]):
+            raise ContractError(
+                f"{name} embeds a clip {where} otherwise alone than among others: {changed}.", remedy=REMEDY
+            )
+    found = torch.stack([_again(method, embedded, fresh, suite, rows, device, episode) for episode in chosen])
+    for episode, (together, alone) in zip(chosen, found.cpu(), strict=True):  # waits for the device once
+        answer = torch.from_numpy(answers.predicted[episode].astype(np.int64))
+        answered = alone.softmax(dim=1).gather(1, answer[:, None])[:, 0].numpy()
+        among = answers.confidence[episode]
+        place = int(np.abs(answered - among).argmax())
+        gap = score_gap(alone, together, OF_MARGIN)
+        if gap or not abs(answered[place] - among[place]) <= TOLERANCE:
+            raise ContractError(
+                f"{name} answers query {place} of episode {episode} {where} with a probability of {among[place]:.3f} "
+                f"among all episodes and of {answered[place]:.3f} alone{f' ({gap})' if gap else ''}: its scores depend "
+                "on other queries or episodes.",
+                remedy=REMEDY,
+            )
+
+
+def _differing(alone: FeatureTable, embedded: FeatureTable, clip: int, tolerance: float) -> str:
+    """Which feature of a clip is another alone; nothing where none is."""
+    row, cpu = np.asarray([clip]), torch.device("cpu")
+    own, among = alone.gather(row, cpu), embedded.gather(row, cpu)
+    for name, value in among.items():
+        apart, length = float((own[name].double() - value.double()).norm()), float(value.double().norm())
+        if not apart <= tolerance * length + 1e-6:
+            return f"{name!r} is {apart:.2g} from what it was, and {length:.2g} long"
+    return ""
+
+
+def _again(
+    method: FewShotMethod,
+    embedded: FeatureTable,
+    fresh: Fresh,
+    suite: Suite,
+    rows: np.ndarray,
+    device: Device,
     episode: int,
 ) -> Tensor:
-    """(Q,) on the device: of the answer that was given to each query of an episode, with the query scored alone."""
-    support = embedded.gather(rows[suite.draws.support[episode : episode + 1]], device.torch)
-    found = []
-    for place, clip in enumerate(rows[suite.draws.query[episode]]):
-        with torch.set_grad_enabled(method.grad_at_test):
-            scores = method.score(support, embedded.gather(np.asarray([[clip]]), device.torch)).detach()
-        found.append(scores.float().softmax(dim=2)[0, 0, int(answers.predicted[episode, place])])
-    return torch.stack(found)
+    """(2, Q, way) on the device: an episode's scores by the method, and by its copy with each query alone."""
+    support = embedded.gather(rows[suite.draws.support[[episode]]], device.torch)
+    queries = rows[suite.draws.query[[episode]]]
+    each = [queries] if method.transductive else [queries[:, [place]] for place in range(queries.shape[1])]
+    together = _scores(method, support, embedded.gather(queries, device.torch))
+    alone = [_scores(fresh.method, support, embedded.gather(query, device.torch)) for query in each]
+    return torch.cat([together, torch.cat(alone, dim=1)])
+
+
+def _scores(method: FewShotMethod, support: Features, query: Features) -> Tensor:
+    """(1, Q, way) on the device."""
+    with torch.set_grad_enabled(method.grad_at_test):
+        return method.score(support, query).detach().float()

@@ -14,7 +14,7 @@ from mmact_oneshot.harness.data.episodes.suites import Suite
 from mmact_oneshot.harness.data.task.clip_source import ClipSource
 from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.evaluation.ablation import Ablations, wanted_ablations
-from mmact_oneshot.harness.evaluation.alone import require_alone
+from mmact_oneshot.harness.evaluation.alone import Fresh, require_alone
 from mmact_oneshot.harness.evaluation.features import FeatureTable
 from mmact_oneshot.harness.evaluation.metrics import calibrate, measure
 from mmact_oneshot.harness.evaluation.operations import count_operations
@@ -35,6 +35,7 @@ class TrainedMethod:
         encoded_without: features of every usable clip of the novel classes, as from the encoders, with a modality or a
             sensor left out; by name.
         embedded: features of every usable clip, through the head's ``embed``.
+        fresh: a copy of the method from before that.
         encoding_seconds: spent on the features, before ``embed``.
         operations: counted so far, by way, shot and queries of the episodes.
     """
@@ -44,6 +45,7 @@ class TrainedMethod:
     source: ClipSource
     encoded_without: Callable[[str], FeatureTable]
     embedded: FeatureTable
+    fresh: Fresh
     encoding_seconds: float
     operations: dict[tuple[int, ...], Operations] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ def evaluate_suite(
     rows = task.rows(suite.clips)
     started = time.perf_counter()
     answers = answer_suite(method, trained.embedded, suite, rows, device)
-    require_alone(method, trained.embedded, suite, rows, device, answers)
+    require_alone(method, trained.embedded, trained.fresh, suite, rows, device, answers)
     seconds = time.perf_counter() - started
     metrics = measure(answers.predicted, suite.draws, len(suite.classes))
     left_out = wanted_ablations(suite_name, settings, trained.source.modalities, tuple(task.store.sensors))

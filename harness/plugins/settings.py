@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, PydanticSchemaGenerationError, ValidationError, create_model
 
 from mmact_oneshot.harness.runtime.errors import HarnessError, nearest
 
+TYPES = "Settings stand in records: use bool, int, float, str, None, Literal, and lists, tuples and dicts of these."
 GIVEN = ("self", "setup", "shape", "sensors")
 """Arguments that the harness gives a plugin: no settings."""
 
@@ -41,9 +43,28 @@ def check_settings(plugin: type, given: Mapping[str, Any], where: str) -> dict[s
                 remedy="Write every setting as a keyword argument of __init__ with a type and a default.",
             )
     fields: dict[str, Any] = {name: (hints[name], default) for name, default in known.items()}
-    model = create_model(plugin.__name__, __config__=ConfigDict(extra="forbid"), **fields)
     try:
-        return model(**given).model_dump()
+        model = create_model(plugin.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+        found = model(**given).model_dump()
     except ValidationError as error:
         first = error.errors()[0]
         raise HarnessError(f"setting {first['loc'][0]!r} of {plugin.__name__}: {first['msg']}.", where=where) from error
+    except PydanticSchemaGenerationError as error:
+        raise HarnessError(
+            f"a setting of {plugin.__name__} has a type of its own.", where=where, remedy=TYPES
+        ) from error
+    for name, value in found.items():
+        if not _is_plain(value):
+            raise HarnessError(
+                f"setting {name!r} of {plugin.__name__} is a {type(value).__name__}.", where=where, remedy=TYPES
+            )
+    return found
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a record can hold it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -14,7 +14,7 @@ from mmact_oneshot.harness.config.protocols import Protocol
 from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.config.studies import Row
 from mmact_oneshot.harness.data.task.task import Task
-from mmact_oneshot.harness.encoders.plugin import is_plugin
+from mmact_oneshot.harness.encoders.plugin import is_plugin, require_no_weights
 from mmact_oneshot.harness.plugins.kinds import ENCODER
 from mmact_oneshot.harness.plugins.registry import load, plugin_label, source
 from mmact_oneshot.harness.plugins.settings import check_settings
@@ -57,6 +57,7 @@ def encoder_conditions(settings: Settings, modality: str) -> Conditions:
         )
     spec = settings.video_encoder if modality == "video" else settings.sensor_encoder
     if is_plugin(spec.name):
+        require_no_weights(spec.name, getattr(spec, "weights", ""))
         return {
             "name": plugin_label(spec.name),
             "source": source(ENCODER, spec.name),

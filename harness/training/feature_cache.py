@@ -42,9 +42,12 @@ class FeatureCache:
                 about = json.loads((file.metadata() or {})["about"])
                 leaves = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if about.pop("sha256") != tensors_sha256(leaves, json.dumps(about)):
-                return None
+                raise ValueError("damaged")
             os.utime(path)
+        except FileNotFoundError:
+            return None
         except (OSError, SafetensorError, KeyError, ValueError):
+            path.unlink(missing_ok=True)  # for a whole one to take its place
             return None
         table = FeatureTable(leaves.pop("rows").numpy(), about["size"], getattr(torch, about["dtype"]))
         table.write(0, leaves)

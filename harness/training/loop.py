@@ -173,7 +173,7 @@ def train(
     wait = _Stopwatch()
     started = time.perf_counter()
 
-    own = ranks.share(budget.episodes_per_step, "episodes_per_step")
+    own = ranks.share(budget.episodes_per_step, f"{context.budget}.episodes_per_step")
     steps = batches_ahead(_steps(episodes, budget, context, first, own), context.device)
     for step, batch, clips in wait.over(steps):
         terms = stepper.take(step, batch, episodes.source if clips is None else clips)

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor
 
-from mmact_oneshot.harness.api import FewShotMethod
-from mmact_oneshot.harness.benchmark.conformance.checks import CHECKS, MODALITIES, Finding, check_method
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, Needs, NotApplicable, Setup
+from mmact_oneshot.harness.benchmark.conformance.checks import CHECKS, MODALITIES, Finding, check_method, not_checked
 from mmact_oneshot.harness.plugins.methods import load_method, method_names
 from tests.conftest import SuiteOf
 from tests.helpers import broken_methods as broken
 from tests.helpers.broken_methods import BROKEN, DeclaredTransductive, HiddenParameter, Honest
+from tests.helpers.mistaken_methods import MISTAKEN
 
 TEMPLATE = str(Path(__file__).parents[2] / "methods" / "template.py")
 
@@ -45,7 +47,6 @@ ONE_RULE = (
     broken.TakesAbsenceForSilence,
     broken.DrawsFromTheGlobalGenerator,
     broken.SeedsNumpy,
-    broken.OneShotOnly,
     broken.FiveWayOnly,
     broken.MixesDevices,
     broken.ReadsBack,
@@ -84,7 +85,9 @@ def test_an_honest_method_passes_every_check() -> None:
         assert failed(check_method(Honest, modalities)) == {}
 
 
-@pytest.mark.parametrize(("method", "check"), BROKEN.items(), ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("method", "check"), (BROKEN | MISTAKEN).items(), ids=lambda value: getattr(value, "__name__", value)
+)
 def test_each_broken_rule_is_caught(method: type[FewShotMethod], check: str) -> None:
     modalities = ("video",) if check == "modalities" else ("video", "sensors")
     found = failed(check_method(method, modalities))
@@ -117,3 +120,50 @@ def test_query_j_is_class_j_scores_chance_on_the_headline_suite(suite: SuiteOf, 
     label = suite(name, "test").draws.label
     episodes = (label == np.arange(label.shape[1])).mean(axis=1)
     assert abs(episodes.mean() - 0.2) < 4 * episodes.std(ddof=1) / len(episodes) ** 0.5
+
+
+class NeedsManySteps(Honest):
+    """Applies to clips of as many steps as it says, and centres the queries."""
+
+    fewest = 5
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        if any(encoder.steps < self.fewest for encoder in setup.encoders.values()):
+            raise NotApplicable(f"needs {self.fewest} steps")
+
+    def score(self, support: Features, query: Features) -> Tensor:
+        vectors = query["vector"]
+        return super().score(support, {"vector": vectors - 0.5 * vectors.mean(dim=1, keepdim=True)})
+
+
+class NeedsMoreSteps(NeedsManySteps):
+    fewest = 50
+
+
+def test_a_method_that_needs_more_steps_is_checked_on_clips_that_have_them() -> None:
+    assert "inductive" in failed(check_method(NeedsManySteps, ("video",)))
+    findings = check_method(NeedsMoreSteps, ("video",))
+    assert not_checked(findings)
+    assert findings[0].detail == "not applicable: needs 50 steps"
+
+
+class OutputOfASetting(Honest):
+    """Declares in its constructor what it takes of the encoders."""
+
+    def __init__(self, setup: Setup, *, output: str = "vector") -> None:
+        super().__init__(setup)
+        self.needs = Needs((output,))
+        self.output = output
+
+    def encode(self, clips: Clips) -> Features:
+        features = super().encode(clips)
+        if self.output == "vector":
+            return features
+        places = {name: value.flatten(2).mean(dim=2) for name, value in features.items() if value.ndim > 2}
+        return features | {name.replace(self.output, "vector"): value for name, value in places.items()}
+
+
+def test_outputs_may_depend_on_settings() -> None:
+    assert failed(check_method(OutputOfASetting, ("video",))) == {}
+    assert failed(check_method(OutputOfASetting, ("video",), {"output": "map"})) == {}

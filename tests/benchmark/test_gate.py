@@ -56,7 +56,7 @@ def test_a_method_that_cheats_is_refused_with_the_check_its_meaning_and_the_reme
     text = str(refusal.value)
     assert "mine.py, sensors, check 'inductive'" in text
     assert "do not depend on the other queries" in text
-    assert "scores of a query depend on the other queries: differs by" in text
+    assert "scores of a query depend on the other queries (2 shots, 7 queries): differs by" in text
     assert "declare `transductive = True`" in text
     assert "--unchecked" in text
     assert not place.records.has(TrainingRecord, plan.jobs[0].id)
@@ -99,7 +99,7 @@ def test_ours_are_checked_again_where_their_file_is_changed(
     monkeypatch.setattr(gate, "is_changed", lambda file: False)
     require_conformance(place, plan.jobs)
     assert titles(place) == []
-    monkeypatch.setattr(gate, "is_changed", lambda file: file.name == "protonet.py")
+    monkeypatch.setattr(gate, "is_changed", lambda file: file.name == "baselines")
     require_conformance(place, plan.jobs)
     assert titles(place) == ["checking protonet on sensors"]
 
@@ -133,3 +133,31 @@ def test_a_method_that_raises_is_refused_with_the_line(store: Store, tmp_path: P
         require_conformance(*_jobs(planned(tmp_path, store, broken)))
     assert f"ValueError: oops (mine.py, line {line})" in str(refusal.value)
     assert "It raises no exception." in str(refusal.value)
+
+
+IN_THREES = HONEST.replace(
+    "        self.fusion = Fusion",
+    """        if setup.shape.samples % 3:
+            raise NotApplicable("too few samples")
+        self.fusion = Fusion""",
+).replace("import Features,", "import NotApplicable, Features,")
+
+
+def test_a_method_that_applies_to_no_clip_of_the_checks_is_not_run_unchecked_by_itself(
+    store: Store, tmp_path: Path
+) -> None:
+    place, plan = planned(tmp_path, store, IN_THREES, changes={"input": {"sensor_length": 30}})
+    with pytest.raises(HarnessError, match=r"could not be checked, and was not run: .*too few samples") as refusal:
+        require_conformance(place, plan.jobs)
+    assert "--unchecked" in refusal.value.remedy
+    place, plan = planned(tmp_path, store, IN_THREES)  # which does not apply to its row either
+    require_conformance(place, plan.jobs)
+
+
+def test_settings_reach_the_checks_as_they_reach_the_run(store: Store, tmp_path: Path) -> None:
+    """A list of TOML is a tuple for a setting that is one."""
+    text = HONEST.replace("temperature: float = 10.0)", "temperature: float = 10.0, sizes: tuple[int, ...] = (1,))")
+    text = text.replace("        self.fusion = Fusion", "        sizes + (2,)\n        self.fusion = Fusion")
+    place, plan = planned(tmp_path, store, text, settings={"sizes": [3, 4]})
+    require_conformance(place, plan.jobs)
+    assert titles(place) == ["checking mine (sizes [3, 4]) on sensors"]

@@ -120,3 +120,11 @@ def test_a_budget_that_contradicts_itself_is_refused(changes: dict[str, Any], me
 def test_a_budget_with_the_rate_fixed_has_no_search() -> None:
     budget = Budget(search=(0.1, 0.2)).at(0.2)
     assert (budget.learning_rate, budget.search) == (0.2, ())
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_network_keeps_the_arguments_that_are_given_with_its_name_in_either_order(order: int) -> None:
+    overrides = ["video_encoder.arguments={ widen_factor = 2.0 }", "video_encoder.name=r3d_18"]
+    encoder = load_settings("quick", overrides[::order]).video_encoder
+    assert (encoder.name, encoder.arguments) == ("r3d_18", {"widen_factor": 2.0})
+    assert load_settings("quick", overrides[1:]).video_encoder.arguments == {}, "those of the preset belong to another"

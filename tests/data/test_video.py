@@ -212,5 +212,33 @@ def test_without_decord_a_video_that_is_cut_short_is_named(tmp_path: Path, monke
     whole = write_video(tmp_path / "walking.mp4", grey_ramp(40))
     monkeypatch.setattr(container, "has_decord", lambda: False)
     monkeypatch.setattr(container.VideoFile, "info", lambda self: VideoInfo(60, 32, 48, 30.0))
-    with pytest.raises(HarnessError, match="cut short: 40 of 60 frames decode"):
+    with pytest.raises(HarnessError, match="cut short: 40 of 60 frames are there"):
         read_clip(whole, frames=8, short_side=16)
+
+
+@pytest.mark.parametrize("with_decord", [True, False])
+def test_frames_that_were_lost_in_recording_are_not_taken_for_a_file_that_is_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_decord: bool
+) -> None:
+    """An AVI announces them, and holds nothing in their place."""
+    import av
+
+    path, ramp = tmp_path / "a1_s1_t1_color.avi", grey_ramp(16)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = ramp.shape[2], ramp.shape[1], "yuvj420p"
+        for place in (0, 1, 2, 3, 7, 8, 9, 10, 11, 13, 14, 15):
+            frame = av.VideoFrame.from_ndarray(ramp[place], format="rgb24").reformat(format="yuvj420p")
+            frame.pts = place
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    if not with_decord:
+        monkeypatch.setattr(container, "has_decord", lambda: False)
+    assert probe(path).frames == 16
+    frames, total = read_clip(path, frames=4, short_side=16)
+    assert (len(frames), total) == (4, 12)
+    check(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(HarnessError, match="cut short"):
+        read_clip(path, frames=4, short_side=16)

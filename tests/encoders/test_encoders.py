@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from mmact_oneshot.harness.api import Clips, Encoder
+from mmact_oneshot.harness.config.presets import load_settings
 from mmact_oneshot.harness.encoders.build import build_encoder, state_digest
 from mmact_oneshot.harness.encoders.pooling import segment_mean
 from mmact_oneshot.harness.encoders.sensors import SensorEncoder
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training.conditions import encoder_conditions
 from tests.helpers.reference_networks import SENSORS, clips
 from tests.helpers.toys import toy_settings
 
@@ -147,3 +151,27 @@ def test_segment_means_by_hand() -> None:
     sequence = torch.arange(10.0).view(1, 5, 2)
     assert segment_mean(sequence, 1).tolist() == [[4.0, 5.0]]
     assert segment_mean(sequence, 2).tolist() == [[2.0, 3.0, 7.0, 8.0]], "three steps, then two"
+
+
+ENCODER = (Path(__file__).parents[2] / "harness" / "cli" / "templates" / "encoder.py").read_text("utf-8")
+
+
+def test_weights_are_not_recorded_of_an_encoder_that_does_not_read_them(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(ENCODER, "utf-8")
+    settings = load_settings("quick", [f"video_encoder.name={plugin}", "video_encoder.weights=w.safetensors"])
+    for read in (
+        lambda: build_encoder("video", settings, ("acc",), 0),
+        lambda: encoder_conditions(settings, "video"),
+    ):
+        with pytest.raises(HarnessError, match=r"w\.safetensors is not read: an encoder of yours loads"):
+            read()
+
+
+def test_an_encoder_without_a_modality_is_refused(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    lines = [line for line in ENCODER.splitlines() if not line.strip().startswith("modality =")]
+    plugin.write_text("\n".join(lines), "utf-8")
+    settings = load_settings("quick", [f"video_encoder.name={plugin}"])
+    with pytest.raises(HarnessError, match="is for no modality, but None"):
+        build_encoder("video", settings, ("acc",), 0)

@@ -13,7 +13,7 @@ from distributed import KilledWorker
 
 from mmact_oneshot.harness.benchmark.request import Request
 from mmact_oneshot.harness.benchmark.steps import Step
-from mmact_oneshot.harness.engines import graph
+from mmact_oneshot.harness.engines import clusters, graph
 from mmact_oneshot.harness.engines import run as engines_run
 from mmact_oneshot.harness.engines.clusters import ClusterOptions
 from mmact_oneshot.harness.engines.worker import Order
@@ -80,3 +80,19 @@ def test_workers_that_outlive_a_run_open_the_next_one_anew(monkeypatch: pytest.M
     first, second = map(repr, orders)
     assert first != second
     assert replace(orders[0], invocation="") == replace(orders[1], invocation="")
+
+
+def test_workers_get_the_gpus_that_the_user_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that others use, CUDA_VISIBLE_DEVICES says which these are."""
+    found: list[str] = []
+
+    def note(workers: dict[int, Any], *_: object, **__: object) -> None:
+        found.extend(worker["options"]["env"].get("CUDA_VISIBLE_DEVICES", "") for worker in workers.values())
+
+    monkeypatch.setattr(clusters, "SpecCluster", note)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-3a")
+    clusters._local(3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    clusters._local(2)
+    assert found == ["2", "GPU-3a", "2", "0", "1"]

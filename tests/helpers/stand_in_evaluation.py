@@ -11,7 +11,7 @@ from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.data.episodes.suites import Suite
 from mmact_oneshot.harness.data.task.clip_source import ClipSource
 from mmact_oneshot.harness.evaluation import alone, scoring
-from mmact_oneshot.harness.evaluation.features import embed_clips, encode_clips
+from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from mmact_oneshot.harness.runtime.device import Device
 from tests.helpers.toys import toy_task
 
@@ -36,6 +36,11 @@ def evaluate(
     """
     suite, clips, marks = _suite(), np.arange(len(source.store.clips)), [len(copied)]
     rows, batch = np.arange(len(suite.clips)) % len(clips), len(clips) // BATCHES
+
+    def by_itself(clip: int) -> FeatureTable:
+        row = np.asarray([clip])
+        return embed_clips(method, encode_clips(method.encode, source, row, device, 1), device, row)
+
     encoded = encode_clips(method.eval().encode, source, clips, device, batch)
     marks.append(len(copied))
     embedded = embed_clips(method, encoded, device, batch=batch)
@@ -44,8 +49,14 @@ def evaluate(
         answers = scoring.answer_suite(method, embedded, suite, rows, device)
     marks.append(len(copied))
     with patch.object(alone, "EPISODES", ALONE):
-        alone.require_alone(method, embedded, suite, rows, device, answers)
+        alone.require_alone(method, embedded, alone.Fresh(method, by_itself), suite, rows, device, answers)
     marks.append(len(copied))
-    parts = (BATCHES * len(encoded._leaves), BATCHES * len(embedded._leaves), 1, 1)
+    in_an_episode = suite.spec.way * (suite.spec.shot + suite.spec.queries_per_episode // suite.spec.way)
+    parts = (
+        BATCHES * len(encoded._leaves),
+        BATCHES * len(embedded._leaves),
+        1,
+        1 + ALONE * in_an_episode * (len(encoded._leaves) + len(embedded._leaves)),
+    )
     counts = dict(zip(("encode", "embed", "score", "alone"), np.diff(marks) / parts, strict=True))
     return {name: float(count) for name, count in counts.items()}

@@ -170,3 +170,20 @@ def test_a_setting_without_type_or_default_is_refused(tmp_path: Path, setting: s
     method = load_method(write(tmp_path / "my_head.py", text))
     with pytest.raises(HarnessError, match=f"setting 'width' of Mine has no {lacks}"):
         check_settings(method, {}, "here")
+
+
+@pytest.mark.parametrize(
+    ("setting", "imported"),
+    [
+        ("table: Path = Path('x.csv')", "from pathlib import Path"),
+        ("activation: type[nn.Module] = nn.ReLU", "from torch import nn"),
+        ("norm: nn.Module | None = None", "from torch import nn"),
+        ("share: float = float('nan')", ""),
+    ],
+)
+def test_a_setting_that_no_record_can_hold_is_refused(tmp_path: Path, setting: str, imported: str) -> None:
+    text = PLUGIN.replace("from __future__ import annotations", f"from __future__ import annotations\n{imported}")
+    method = load_method(write(tmp_path / "mine.py", text.replace("width: int = 8", setting)))
+    with pytest.raises(HarnessError, match=r"of Mine (is a|has a type of its own)") as refusal:
+        check_settings(method, {}, where="here")
+    assert "use bool, int, float, str" in refusal.value.remedy

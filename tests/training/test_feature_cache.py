@@ -95,3 +95,5 @@ def test_a_damaged_table_is_computed_again(tmp_path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     assert cache.get("a") is None
+    cache.put("a", table(0))
+    assert cache.get("a") is not None, "a whole one takes its place"

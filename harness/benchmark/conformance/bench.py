@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -23,29 +24,45 @@ from mmact_oneshot.harness.runtime.seeding import seeded
 SENSORS = ("acc", "gyro")
 WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused
 
-SHAPE = ClipShape(frames=4, size=16, samples=16)
+STEPS = (4, 8, 16)
+"""Frames of a clip, and four times as many samples: the fewest that a method applies to."""
 TRANSFORMER = TransformerSpec("micro", patch=8, tubelet=2, sensor_tokens=4)
+
+
+class _AnyWidth(dict[str, int]):
+    """Widths of an encoder that has every output."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> int:
+        return TinyEncoder.width
 
 
 class TinyEncoder(Encoder):
     """A shared encoder of every output kind from two linear layers; refuses outputs that ``needs`` does not declare.
 
     The second layer and its norm are the last stage: they make the vector from any ``"stage:k"`` before it.
+
+    Args:
+        declared: outputs that may be asked for; None for all.
     """
 
     width = 16
 
-    def __init__(self, modality: str, declared: tuple[str, ...]) -> None:
+    def __init__(self, modality: str, declared: tuple[str, ...] | None, steps: int = STEPS[0]) -> None:
         super().__init__()
         self.modality, self.declared = modality, declared
-        self.widths = dict.fromkeys({"vector", "sequence", "map", *declared}, self.width)
-        self.grid, self.steps, self.stage_steps = ((4, 2, 2) if modality == "video" else (4, 1, 1)), 4, 4
+        known = dict.fromkeys({"vector", "sequence", "map", *(declared or ())}, self.width)
+        self.widths = _AnyWidth(known) if declared is None else known
+        self.grid = (steps, 2, 2) if modality == "video" else (steps, 1, 1)
+        self.steps = self.stage_steps = steps
         self.linear = nn.Linear(3 if modality == "video" else 4 * len(SENSORS), self.width)
         self.last = nn.Conv3d(self.width, self.width, 1)
         self.norm = nn.GroupNorm(1, self.width)
 
     def forward(self, clips: Clips, outputs: tuple[str, ...]) -> dict[str, Tensor]:
-        undeclared = [name for name in outputs if name not in self.declared]
+        undeclared = [name for name in outputs if self.declared is not None and name not in self.declared]
         if undeclared:
             raise ValueError(f"asks the encoder for {undeclared[0]!r}, which needs.outputs does not declare")
         stage: Tensor = torch.tanh(self.linear(self._places(clips))).movedim(-1, 1)  # (B, D, t, h, w)
@@ -72,7 +89,7 @@ class TinyEncoder(Encoder):
             quarters: Tensor = clips.video.unfold(3, 8, 8).unfold(4, 8, 8).mean(dim=(5, 6))
             return (quarters.movedim(2, -1) - 0.5) * 8
         parts = [torch.cat([clips.sensors[n], clips.sensor_mask[n].unsqueeze(-1).float()], dim=-1) for n in SENSORS]
-        means: Tensor = torch.cat(parts, dim=-1).unflatten(1, (4, -1)).mean(dim=2)
+        means: Tensor = torch.cat(parts, dim=-1).unflatten(1, (self.steps, -1)).mean(dim=2)
         return means[:, :, None, None]
 
 
@@ -102,23 +119,63 @@ def random_clips(count: int, modalities: tuple[str, ...], shape: ClipShape, seed
 class Bench:
     """Builds a method, random clips and episodes of them; everything from fixed seeds."""
 
-    def __init__(self, method: type[FewShotMethod], modalities: tuple[str, ...], settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        method: type[FewShotMethod],
+        modalities: tuple[str, ...],
+        settings: dict[str, Any],
+        steps: int = STEPS[0],
+    ) -> None:
         self.method, self.modalities, self.settings = method, modalities, settings
+        self.shape = ClipShape(frames=steps, size=16, samples=4 * steps)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """What the method declares, which may depend on its settings."""
+        return tuple(self._built(None).needs.outputs) if self.method.needs.outputs else ()
 
     def build(self, seed: int = 0, tuned: bool = True, way: int = WAY) -> FewShotMethod:
         """A new instance, in evaluation mode, on new encoders."""
-        outputs = self.method.needs.outputs
+        return self._built(self.outputs, seed, tuned, way)
+
+    def trained(self, seed: int = 0, way: int = WAY) -> FewShotMethod:
+        """A new instance with every parameter off its first value, and those that begin at zero far off: what they
+        close would be seen after training alone."""
+        method, random = self.build(seed, way=way), torch.Generator().manual_seed(9)
+        with torch.no_grad():
+            for parameter in method.parameters():
+                size = (0.1 if parameter.any() else 1.0) * (0.5 + torch.rand(parameter.shape, generator=random))
+                parameter.add_(size * torch.randn(parameter.shape, generator=random).sign())
+        return method
+
+    def next_draw(self, seed: int) -> float:
+        """The random number that follows when a method is built and trained for a step from a global seed."""
         with seeded("conformance", seed):
-            encoders = {name: TinyEncoder(name, outputs).requires_grad_(tuned) for name in self.modalities if outputs}
-            setup = Setup(self.modalities, SENSORS, BASE_CLASSES, way, 1, encoders, SHAPE, TRANSFORMER)
-            method = self.method(setup, **self.settings)
-            for network in method.own_encoders():
-                network.requires_grad_(tuned)
-            return method.eval()
+            method = self._constructed(self.outputs).train()
+            features = method.embed(method.encode(self.clips(EPISODES * (WAY + QUERIES))))
+            method.loss(*self.episodes(features, shot=1), self.targets())
+            return torch.rand(1).item()
+
+    def _built(
+        self, outputs: tuple[str, ...] | None, seed: int = 0, tuned: bool = True, way: int = WAY
+    ) -> FewShotMethod:
+        with seeded("conformance", seed):
+            return self._constructed(outputs, tuned, way)
+
+    def _constructed(self, outputs: tuple[str, ...] | None, tuned: bool = True, way: int = WAY) -> FewShotMethod:
+        modalities = self.modalities if outputs is None or outputs else ()
+        encoders: dict[str, Encoder] = {
+            name: TinyEncoder(name, outputs, self.shape.frames).requires_grad_(tuned) for name in modalities
+        }
+        setup = Setup(self.modalities, SENSORS, BASE_CLASSES, way, 1, encoders, self.shape, TRANSFORMER)
+        method = self.method(setup, **self.settings)
+        for network in method.own_encoders():
+            network.requires_grad_(tuned)
+        return method.eval()
 
     def clips(self, count: int, seed: int = 0) -> Clips:
         """Random clips with the modalities in use and nothing else, as the harness loads them."""
-        return random_clips(count, self.modalities, SHAPE, seed)
+        return random_clips(count, self.modalities, self.shape, seed)
 
     def features(self, method: FewShotMethod, clips: Clips) -> Features:
         """Through ``encode`` and ``embed``, as evaluation does it."""
@@ -141,8 +198,8 @@ class Bench:
         return Targets(label, classes, classes.gather(1, label))
 
     def task(self, seed: int = 0) -> tuple[FewShotMethod, Features, Features]:
-        """A method with support and query features."""
-        method = self.build()
+        """A method, as if trained, with support and query features."""
+        method = self.trained()
         clips = self.clips(EPISODES * (WAY * SHOT + QUERIES), seed)
         return method, *self.episodes(self.features(method, clips))
 

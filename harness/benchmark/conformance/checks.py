@@ -6,7 +6,7 @@ step and loads methods from safetensors. Each check proves one assumption behind
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,13 @@ import torch
 
 from mmact_oneshot.harness.api import FewShotMethod, NotApplicable
 from mmact_oneshot.harness.benchmark.conformance import clip_checks, score_checks, training_checks
-from mmact_oneshot.harness.benchmark.conformance.bench import Bench
+from mmact_oneshot.harness.benchmark.conformance.bench import STEPS, Bench
 from mmact_oneshot.harness.benchmark.conformance.device_check import device
 from mmact_oneshot.harness.benchmark.conformance.gap import described
 
 MODALITIES = (("video",), ("sensors",), ("video", "sensors"))
 SKIPPED = "not checked: "
+NOT_APPLICABLE = "not applicable: "
 RAISED = "It raises no exception.", "Look at the line that is named; the check itself could not be made."
 
 
@@ -141,6 +142,11 @@ CHECKS: dict[str, Check] = {
         "A method that is saved and loaded scores the same.",
         "Register what it keeps as a parameter or a buffer.",
     ),
+    "seeds": Check(
+        training_checks.seeds,
+        "Seeds of a row give different trainings.",
+        "Leave the global seed alone in the constructor and in loss: the harness sets it.",
+    ),
     "device": Check(
         device,
         "All tensors are on one device, and no value is read back in a step.",
@@ -155,6 +161,11 @@ CHECKS: dict[str, Check] = {
 """Every check by name."""
 
 
+def not_checked(findings: Sequence[Finding]) -> bool:
+    """Whether a method does not apply to the clips of the checks, so that none was made."""
+    return len(findings) == 1 and findings[0].passed and findings[0].detail.startswith(NOT_APPLICABLE)
+
+
 def check_method(
     method: type[FewShotMethod], modalities: tuple[str, ...], settings: dict[str, Any] | None = None
 ) -> list[Finding]:
@@ -166,16 +177,20 @@ def check_method(
         settings: of the method, where its defaults are not wanted.
 
     Returns:
-        One finding for each check; a single one where the method does not apply to these modalities.
+        One finding for each check; a single one where the method does not apply to these modalities, or to no clip
+        of as many steps as are tried.
     """
-    bench = Bench(method, modalities, settings or {})
     unusable = [name for name in modalities if name not in method.needs.modalities]
-    try:
-        bench.build()
-    except NotApplicable as reason:
-        return [Finding("applies", True, f"not applicable: {reason}")]
-    except Exception as error:
-        return [Finding("applies", False, f"cannot be built: {described(error)}", *RAISED)]
+    for steps in STEPS:
+        bench = Bench(method, modalities, settings or {}, steps)
+        try:
+            bench.build()
+            break
+        except NotApplicable as reason:
+            if steps == STEPS[-1] or unusable:
+                return [Finding("applies", True, f"{NOT_APPLICABLE}{reason}")]
+        except Exception as error:
+            return [Finding("applies", False, f"cannot be built: {described(error)}", *RAISED)]
     if unusable:
         detail = f"needs.modalities leaves out {' and '.join(unusable)}, but NotApplicable is not raised"
         return [

@@ -18,7 +18,9 @@ from mmact_oneshot.harness.benchmark.conformance.bench import (
     score,
     without,
 )
-from mmact_oneshot.harness.benchmark.conformance.gap import gap
+from mmact_oneshot.harness.benchmark.conformance.gap import gap, gap_of_scores
+
+MANY = 300  # clips at once, as in a run
 
 
 def modalities(bench: Bench) -> str:
@@ -32,23 +34,25 @@ def modalities(bench: Bench) -> str:
 
 
 def clip_independence(bench: Bench) -> str:
-    """A clip's features are the same alone and in a batch."""
-    method, clips = bench.build(), bench.clips(6)
-    whole = bench.features(method, clips)
-    for name, value in whole.items():
-        if len(value) != len(clips):
-            return f"feature {name!r} of {len(clips)} clips has the shape {tuple(value.shape)}: the clip axis is first"
-    for row in range(len(clips)):
-        alone = bench.features(method, clips[row : row + 1])
+    """A clip's features are the same alone and in a batch, a small one and one of hundreds."""
+    method = bench.trained()
+    for count in (6, MANY):
+        clips = bench.clips(count)
+        whole = bench.features(method, clips)
         for name, value in whole.items():
-            if found := gap(alone[name], value[row : row + 1]):
-                return f"feature {name!r} of a clip depends on the other clips of its batch: {found}"
+            if len(value) != count:
+                return f"feature {name!r} of {count} clips has the shape {tuple(value.shape)}: the clip axis is first"
+        for row in range(0, count, -(-count // 6)):
+            alone = bench.features(method, clips[row : row + 1])
+            for name, value in whole.items():
+                if found := gap(alone[name], value[row : row + 1]):
+                    return f"feature {name!r} of a clip depends on the other {count - 1} clips of its batch: {found}"
     return ""
 
 
 def missing(bench: Bench) -> str:
     """Finite scores where a sensor, or a modality, or everything is missing."""
-    method = bench.build()
+    method = bench.trained()
     clips = bench.clips(EPISODES * (WAY * SHOT + QUERIES))
     for absent in [*(name for name in SENSORS if name in clips.present), *bench.modalities, "everything"]:
         lacking = clips
@@ -64,7 +68,7 @@ def absence(bench: Bench) -> str:
     """What stands in the place of an absent modality does not matter: it is not taken for a recording."""
     if len(bench.modalities) < 2:
         return "not checked: with one modality there is nothing to fall back on"
-    method = bench.build()
+    method = bench.trained()
     clips = bench.clips(EPISODES * (WAY * SHOT + QUERIES))
     for name in bench.modalities:
         lacking = without(clips, name)
@@ -75,7 +79,7 @@ def absence(bench: Bench) -> str:
         }
         with torch.no_grad():
             plain, other = (method.embed(each) for each in (encoded, noisy))
-        if found := gap(score(method, *bench.episodes(other)), score(method, *bench.episodes(plain))):
+        if found := gap_of_scores(score(method, *bench.episodes(other)), score(method, *bench.episodes(plain))):
             return f"scores depend on the features of clips whose {name} is absent: {found}"
     return ""
 
@@ -105,7 +109,7 @@ def inputs(bench: Bench) -> str:
 
 def _encoded(bench: Bench, clips: Clips) -> Features:
     with torch.no_grad():
-        return bench.build().encode(clips)
+        return bench.trained().encode(clips)
 
 
 def _with_noise(value: Tensor, rows: Tensor) -> Tensor:

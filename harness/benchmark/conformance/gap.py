@@ -7,7 +7,11 @@ from traceback import extract_tb
 
 from torch import Tensor
 
+from mmact_oneshot.harness.evaluation.score_gap import score_gap
+
 TOLERANCE = 1e-5  # of the largest value, but at least absolute
+OF_MARGIN = 1e-3
+"""Difference of probabilities that counts, with scores in units of the usual margin between the best two classes."""
 
 
 def gap(a: Tensor, b: Tensor) -> str:
@@ -20,6 +24,11 @@ def gap(a: Tensor, b: Tensor) -> str:
         return "not finite"
     difference, size = float((a - b).abs().amax()), max(1.0, float(b.abs().amax()))
     return f"differs by {difference:.1e} (largest value {size:.1e})" if difference > TOLERANCE * size else ""
+
+
+def gap_of_scores(a: Tensor, b: Tensor) -> str:
+    """Empty where scores (..., way) agree, in their own units and in those in which they decide."""
+    return gap(a, b) or score_gap(a, b, OF_MARGIN)
 
 
 def described(error: Exception) -> str:

@@ -9,11 +9,14 @@ import torch
 
 from mmact_oneshot.harness.api import Features
 from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
-from mmact_oneshot.harness.benchmark.conformance.gap import described, gap
+from mmact_oneshot.harness.benchmark.conformance.gap import described, gap_of_scores
 
 POSITION_EPISODES = 400
 STANDARD_ERRORS = 5
 WAYS, SHOTS = (2, 5, 10), (1, 2, 5)
+SIZES = ((SHOT, QUERIES), (1, WAY), (1, QUERIES), (5, 3 * WAY))
+"""Shots and queries of an episode."""
+MANY, MANY_EPISODES = 300, 16
 
 
 def shape(bench: Bench) -> str:
@@ -29,7 +32,7 @@ def shape(bench: Bench) -> str:
 def sizes(bench: Bench) -> str:
     """The same shape for every number of ways, shots and queries, one query included."""
     for way in WAYS:
-        method = bench.build(way=way)
+        method = bench.trained(way=way)
         features = bench.features(method, bench.clips(EPISODES * (way * max(SHOTS) + QUERIES)))
         for shot in SHOTS:
             for queries in (1, QUERIES):
@@ -53,13 +56,13 @@ def finite(bench: Bench) -> str:
 def support_order(bench: Bench) -> str:
     method, support, query = bench.task()
     turned = {name: value.flip(2) for name, value in support.items()}
-    return gap(score(method, turned, query), score(method, support, query))
+    return gap_of_scores(score(method, turned, query), score(method, support, query))
 
 
 def relabelling(bench: Bench) -> str:
     method, support, query = bench.task()
     order = torch.tensor([3, 0, 4, 1, 2])
-    return gap(
+    return gap_of_scores(
         score(method, {k: v[:, order] for k, v in support.items()}, query), score(method, support, query)[..., order]
     )
 
@@ -67,21 +70,25 @@ def relabelling(bench: Bench) -> str:
 def query_order(bench: Bench) -> str:
     method, support, query = bench.task()
     order = torch.tensor([4, 2, 6, 0, 5, 3, 1])
-    return gap(
+    return gap_of_scores(
         score(method, support, {k: v[:, order] for k, v in query.items()}), score(method, support, query)[:, order]
     )
 
 
 def inductive(bench: Bench) -> str:
-    """Scores of a query are the same when the other queries are not there."""
-    if bench.build().transductive:
+    """Scores of a query are the same when the other queries are not there: in episodes as of the bench, and as of the
+    suites."""
+    method = bench.trained()
+    if method.transductive:
         return "not checked: the method is declared transductive"
-    method, support, query = bench.task()
-    whole = score(method, support, query)
-    for place in range(QUERIES):
-        alone = score(method, support, {k: v[:, place : place + 1] for k, v in query.items()})
-        if found := gap(alone, whole[:, place : place + 1]):
-            return f"scores of a query depend on the other queries: {found}"
+    features = bench.features(method, bench.clips(EPISODES * max(WAY * shot + queries for shot, queries in SIZES)))
+    for shot, queries in SIZES:
+        support, query = bench.episodes(features, shot, queries)
+        whole = score(method, support, query)
+        for place in range(queries):
+            alone = score(method, support, {k: v[:, place : place + 1] for k, v in query.items()})
+            if found := gap_of_scores(alone, whole[:, place : place + 1]):
+                return f"scores of a query depend on the other queries ({shot} shots, {queries} queries): {found}"
     return ""
 
 
@@ -89,7 +96,7 @@ def batching(bench: Bench) -> str:
     """Episodes one at a time give what all at once give."""
     method, support, query = bench.task()
     one = [score(method, _episode(support, place), _episode(query, place)) for place in range(EPISODES)]
-    return gap(torch.cat(one), score(method, support, query))
+    return gap_of_scores(torch.cat(one), score(method, support, query))
 
 
 def determinism(bench: Bench) -> str:
@@ -99,20 +106,23 @@ def determinism(bench: Bench) -> str:
 
 
 def memory(bench: Bench) -> str:
-    """What was scored before changes nothing: neither an episode nor the features of other clips."""
-    fresh, used = bench.build(), bench.build()
-    for seed in (7, 8):
-        count = EPISODES * (WAY * SHOT + QUERIES)
-        score(used, *bench.episodes(bench.features(used, bench.clips(count, seed))))
+    """What was scored before changes nothing: neither episodes nor the features of other clips, few or many."""
+    fresh, used = bench.trained(), bench.trained()
+    random = torch.Generator().manual_seed(1)
+    for seed in (7, 8, 9):
+        before = bench.features(used, bench.clips(MANY, seed))
+        rows = torch.randint(0, MANY, (MANY_EPISODES, 2 * WAY), generator=random)
+        support = {name: value[rows[:, :WAY, None]] for name, value in before.items()}
+        score(used, support, {name: value[rows[:, WAY:]] for name, value in before.items()})
     clips = bench.clips(EPISODES * (WAY * SHOT + QUERIES))
     found = [score(each, *bench.episodes(bench.features(each, clips))) for each in (used, fresh)]
-    difference = gap(*found)
+    difference = gap_of_scores(*found)
     return f"scores depend on what was scored before: {difference}" if difference else ""
 
 
 def random_state(bench: Bench) -> str:
     """Encoding and scoring leave the global random numbers of torch, numpy and Python as they were."""
-    method, clips = bench.build(), bench.clips(EPISODES * (WAY * SHOT + QUERIES))
+    method, clips = bench.trained(), bench.clips(EPISODES * (WAY * SHOT + QUERIES))
     for draw in (torch.rand, np.random.rand):
         draw(1)  # what is seeded again is then seen
     random.random()
@@ -127,7 +137,7 @@ def random_state(bench: Bench) -> str:
 
 def position(bench: Bench) -> str:
     """On clips that mean nothing, "query j is class j" is right by chance only."""
-    method = bench.build()
+    method = bench.trained()
     pool = bench.features(method, bench.clips(64, seed=3))
     generator = torch.Generator().manual_seed(4)
     rows = torch.rand(POSITION_EPISODES, 64, generator=generator).argsort(dim=1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
-from mmact_oneshot.harness.benchmark.conformance.gap import gap
+from mmact_oneshot.harness.benchmark.conformance.gap import gap_of_scores
 from mmact_oneshot.harness.training.checkpoint import load_weights, save_weights
 
 
@@ -35,10 +35,18 @@ def gradients(bench: Bench) -> str:
 
 
 def state(bench: Bench) -> str:
-    """Saved and loaded into a new instance, the scores are the same; the file holds no pickled code."""
-    method, support, query = bench.task()
-    other = bench.build(seed=1)
+    """Saved and loaded into a new instance, the scores are the same, after a step of training too; the file holds no
+    pickled code."""
+    method, other = bench.build(), bench.build(seed=1)
     clips = bench.clips(EPISODES * (WAY * SHOT + QUERIES))
+    features = method.train().embed(method.encode(bench.clips(EPISODES * (WAY + QUERIES))))
+    loss = torch.stack(
+        [term.float() for term in method.loss(*bench.episodes(features, shot=1), bench.targets()).values()]
+    )
+    if loss.requires_grad:
+        loss.sum().backward()
+    method.zero_grad()
+    method.eval()
     with tempfile.TemporaryDirectory(prefix="oneshot-check-") as folder:
         path = Path(folder) / "state.safetensors"
         save_weights(path, method.state_dict(), {})
@@ -46,9 +54,15 @@ def state(bench: Bench) -> str:
         if content[8:9] != b"{":  # after the length of its header; an archive or a pickle has something else there
             return "the checkpoint is not a safetensors file"
         load_weights(path, other)
-    loaded = score(other, *bench.episodes(bench.features(other, clips)))
-    found = gap(loaded, score(method, support, query))
+    kept, loaded = (score(each, *bench.episodes(bench.features(each, clips))) for each in (method, other))
+    found = gap_of_scores(loaded, kept)
     return f"a loaded method scores differently (something is not in its state_dict): {found}" if found else ""
+
+
+def seeds(bench: Bench) -> str:
+    """Built and trained from two seeds, it leaves two sequences of random numbers."""
+    first, second = bench.next_draw(0), bench.next_draw(1)
+    return "" if first != second else "the global random numbers are the same whatever the seed of the row"
 
 
 def _trained_by(loss: Tensor) -> Iterable[Tensor]:

@@ -31,6 +31,7 @@ def load_settings(preset: str, overrides: Iterable[str] = ()) -> Settings:
     given = tuple(overrides)
     for override in given:
         _forget_arguments(content, override)
+    for override in given:
         apply_override(content, override, Settings)
     content["overrides"] = given
     return parse_settings(content, f"preset {preset}" if preset in PRESETS else preset)

@@ -34,9 +34,30 @@ class VideoFile:
         return VideoInfo(frames, height, width, rate)
 
     def stored(self) -> int:
-        """Frames of which the file holds the data, counted without decoding."""
+        """Frames of which the file holds the data, or that it passes over: an AVI announces those too that were lost in
+        recording. Nothing is decoded."""
+        return max(self._held())
+
+    def _held(self) -> tuple[int, int]:
+        """Packets, and how many there would be up to the last of them at the frame rate."""
         with _opened(self.path) as container:
-            return _packets(container, container.streams.video[0])
+            stream = container.streams.video[0]
+            times = [packet.dts for packet in container.demux(stream) if packet.size]
+        known = [time for time in times if time is not None]
+        rate, base = stream.average_rate, stream.time_base
+        span = round((max(known) - min(known)) * base * rate) + 1 if known and rate and base else 0
+        return len(times), span
+
+    def _whole(self, announced: int) -> int:
+        """How many frames there are to decode.
+
+        Raises:
+            ValueError: fewer than are announced, because the file ends early.
+        """
+        packets, span = self._held()
+        if max(packets, span) < announced:
+            raise ValueError(f"it is cut short: {packets} of {announced} frames are there")
+        return packets
 
     def read(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
         if not has_decord():
@@ -51,7 +72,7 @@ class VideoFile:
             if not len(reader):
                 raise ValueError("it has no frame")
             if len(reader) < announced:
-                raise ValueError(f"it is cut short: {len(reader)} of {announced} frames are there")
+                self._whole(announced)
             frames = np.asarray(reader.get_batch(choose(len(reader)).tolist()).asnumpy(), dtype=np.uint8)
         except decord.DECORDError as error:  # which of its threads fails first, and says what, depends on the moment
             raise ValueError("its frames do not decode") from error
@@ -59,7 +80,7 @@ class VideoFile:
 
     def _read_with_pyav(self, choose: Choose, height: int, width: int) -> tuple[NDArray[np.uint8], int]:
         """Decodes all frames and keeps those that are chosen: slower, and resized by swscale's bilinear filter."""
-        total = self.info().frames
+        total = self._whole(self.info().frames)
         wanted = set(choose(total).tolist())
         kept: list[NDArray[np.uint8]] = []
         with _opened(self.path) as container:

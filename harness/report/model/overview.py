@@ -118,8 +118,8 @@ def _coverage(found: Mapping[str, Any]) -> tuple[Block, ...]:
         "",
         ("simulated data", "true sd, points", *INTERVALS.values(), "half width, points"),
         lines,
-        caption="A: clips independent; B: views of a performance alike; C: subjects matter as well; unequal: some classes "
-        "are harder; at the sizes of MMAct and UTD-MHAD. Training seeds are not simulated.",
+        caption="A: clips independent; B: views of a performance alike; C: subjects matter as well; unequal: some "
+        "classes are harder; at the sizes of MMAct and UTD-MHAD. Training seeds are not simulated.",
     )
     return (
         Paragraph(

@@ -10,6 +10,7 @@ LINES_OF_A_PAGE = 46  # of a table in footnotesize with its caption; longer ones
 SOFT, UNBROKEN = 6, 18  # characters of a word before a line may break at one of ``_/``, and anywhere
 ONE_LINE = 100  # characters that fit beside each other
 
+GREEK = "αβγδεζηθικλμνξπρστυφχψω"  # those that mathematics has; omicron and the final sigma are not among them
 _SIGNS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -112,8 +113,9 @@ def _sign(sign: str) -> str:
     base, marks = (parts := unicodedata.normalize("NFD", sign))[0], parts[1:]
     if marks in _ACCENTS and base.isascii():
         return rf"\{_ACCENTS[marks]}{{{base}}}"
-    if unicodedata.name(sign, "").startswith("GREEK SMALL LETTER ") and sign not in "ος":
-        return rf"$\{unicodedata.name(sign).removeprefix('GREEK SMALL LETTER ').lower()}$"
+    if sign in GREEK:
+        name = unicodedata.name(sign).removeprefix("GREEK SMALL LETTER ").lower()
+        return rf"$\{name.replace('lamda', 'lambda')}$"
     return f"[U+{ord(sign):04X}]"
 
 

@@ -263,3 +263,9 @@ def test_packages_are_those_of_the_opening(folder: Path) -> None:
     for command, package in used.items():
         if command in text:
             assert re.search(rf"\\usepackage\{{[a-z,]*{package}", text), package
+
+
+def test_only_signs_that_mathematics_has_are_its_commands() -> None:
+    lambda_, tonos, digamma = "\N{GREEK SMALL LETTER LAMDA}", "\N{GREEK SMALL LETTER ALPHA WITH TONOS}", "\u03dd"
+    assert escape(lambda_) == r"$\lambda$"
+    assert "$" not in escape(tonos + digamma)
