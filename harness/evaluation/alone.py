@@ -83,9 +83,9 @@ def require_alone(
                 f"{name} embeds a clip {where} otherwise alone than among others: {changed}.", remedy=REMEDY
             )
     found = torch.stack([_again(method, embedded, fresh, suite, rows, device, episode) for episode in chosen])
-    for episode, (together, alone) in zip(chosen, found.cpu(), strict=True):  # waits for the device once
+    for episode, (together, alone, shares) in zip(chosen, found.cpu(), strict=True):  # waits for the device once
         answer = torch.from_numpy(answers.predicted[episode].astype(np.int64))
-        answered = alone.softmax(dim=1).gather(1, answer[:, None])[:, 0].numpy()
+        answered = shares.gather(1, answer[:, None])[:, 0].numpy()
         among = answers.confidence[episode]
         place = int(np.abs(answered - among).argmax())
         gap = score_gap(alone, together, OF_MARGIN)
@@ -118,13 +118,14 @@ def _again(
     device: Device,
     episode: int,
 ) -> Tensor:
-    """(2, Q, way) on the device: an episode's scores by the method, and by its copy with each query alone."""
+    """(3, Q, way) on the device: an episode's scores by the method, and by its copy with each query alone, with the
+    probabilities of these."""
     support = embedded.gather(rows[suite.draws.support[[episode]]], device.torch)
     queries = rows[suite.draws.query[[episode]]]
     each = [queries] if method.transductive else [queries[:, [place]] for place in range(queries.shape[1])]
     together = _scores(method, support, embedded.gather(queries, device.torch))
-    alone = [_scores(fresh.method, support, embedded.gather(query, device.torch)) for query in each]
-    return torch.cat([together, torch.cat(alone, dim=1)])
+    alone = torch.cat([_scores(fresh.method, support, embedded.gather(query, device.torch)) for query in each], dim=1)
+    return torch.cat([together, alone, alone.softmax(dim=2)])
 
 
 def _scores(method: FewShotMethod, support: Features, query: Features) -> Tensor:

@@ -119,7 +119,7 @@ def test_heads_on_transformers_conform(name: str, modalities: tuple[str, ...], m
         input={"frames": 4, "size": 16, "sensor_length": 16},
     )
 
-    def encoder(modality: str, _: tuple[str, ...]) -> Encoder:
+    def encoder(modality: str, *_: object) -> Encoder:
         return build_encoder(modality, small, SENSORS, 0).eval()
 
     monkeypatch.setattr(bench, "TinyEncoder", encoder)

@@ -51,12 +51,12 @@ def evaluate(
     with patch.object(alone, "EPISODES", ALONE):
         alone.require_alone(method, embedded, alone.Fresh(method, by_itself), suite, rows, device, answers)
     marks.append(len(copied))
-    in_an_episode = suite.spec.way * (suite.spec.shot + suite.spec.queries_per_episode // suite.spec.way)
+    again = len(np.unique(rows[[*suite.draws.support[0].ravel(), *suite.draws.query[0]]]))  # clips of an episode
     parts = (
         BATCHES * len(encoded._leaves),
         BATCHES * len(embedded._leaves),
         1,
-        1 + ALONE * in_an_episode * (len(encoded._leaves) + len(embedded._leaves)),
+        1 + ALONE * again * (len(encoded._leaves) + len(embedded._leaves)),
     )
     counts = dict(zip(("encode", "embed", "score", "alone"), np.diff(marks) / parts, strict=True))
     return {name: float(count) for name, count in counts.items()}
