@@ -82,7 +82,17 @@ def require_alone(
             raise ContractError(
                 f"{name} embeds a clip {where} otherwise alone than among others: {changed}.", remedy=REMEDY
             )
-    found = torch.stack([_again(method, embedded, fresh, suite, rows, device, episode) for episode in chosen])
+
+    def again(episode: int) -> Tensor:
+        """(3, Q, way) on the device: scores by the method, by its copy one query at a time, probabilities of these."""
+        support = embedded.gather(rows[suite.draws.support[[episode]]], device.torch)
+        queries = rows[suite.draws.query[[episode]]]
+        each = [queries] if method.transductive else [queries[:, [place]] for place in range(queries.shape[1])]
+        scores = [_scores(fresh.method, support, embedded.gather(query, device.torch)) for query in each]
+        together, alone = _scores(method, support, embedded.gather(queries, device.torch)), torch.cat(scores, dim=1)
+        return torch.cat([together, alone, alone.softmax(dim=2)])
+
+    found = torch.stack([again(episode) for episode in chosen.tolist()])
     for episode, (together, alone, shares) in zip(chosen, found.cpu(), strict=True):  # waits for the device once
         answer = torch.from_numpy(answers.predicted[episode].astype(np.int64))
         answered = shares.gather(1, answer[:, None])[:, 0].numpy()
@@ -107,25 +117,6 @@ def _differing(alone: FeatureTable, embedded: FeatureTable, clip: int, tolerance
         if not apart <= tolerance * length + 1e-6:
             return f"{name!r} is {apart:.2g} from what it was, and {length:.2g} long"
     return ""
-
-
-def _again(
-    method: FewShotMethod,
-    embedded: FeatureTable,
-    fresh: Fresh,
-    suite: Suite,
-    rows: np.ndarray,
-    device: Device,
-    episode: int,
-) -> Tensor:
-    """(3, Q, way) on the device: an episode's scores by the method, and by its copy with each query alone, with the
-    probabilities of these."""
-    support = embedded.gather(rows[suite.draws.support[[episode]]], device.torch)
-    queries = rows[suite.draws.query[[episode]]]
-    each = [queries] if method.transductive else [queries[:, [place]] for place in range(queries.shape[1])]
-    together = _scores(method, support, embedded.gather(queries, device.torch))
-    alone = torch.cat([_scores(fresh.method, support, embedded.gather(query, device.torch)) for query in each], dim=1)
-    return torch.cat([together, alone, alone.softmax(dim=2)])
 
 
 def _scores(method: FewShotMethod, support: Features, query: Features) -> Tensor:

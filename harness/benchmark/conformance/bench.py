@@ -23,6 +23,7 @@ from mmact_oneshot.harness.runtime.seeding import seeded
 
 SENSORS = ("acc", "gyro")
 WAY, SHOT, QUERIES, EPISODES, BASE_CLASSES = 5, 2, 7, 3, 11  # all different, so that no two axes can be confused
+MANY = 300  # clips at once, as in a run
 
 STEPS = (4, 8, 16)
 """Frames of a clip, and four times as many samples: the fewest that a method applies to."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmact_oneshot.harness.api import Clips, Features
 from mmact_oneshot.harness.benchmark.conformance.bench import (
     EPISODES,
+    MANY,
     QUERIES,
     SENSORS,
     SHOT,
@@ -19,8 +20,6 @@ from mmact_oneshot.harness.benchmark.conformance.bench import (
     without,
 )
 from mmact_oneshot.harness.benchmark.conformance.gap import gap, gap_of_scores
-
-MANY = 300  # clips at once, as in a run
 
 
 def modalities(bench: Bench) -> str:

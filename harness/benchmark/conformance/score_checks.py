@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mmact_oneshot.harness.api import Features
-from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, QUERIES, SHOT, WAY, Bench, score
+from mmact_oneshot.harness.benchmark.conformance.bench import EPISODES, MANY, QUERIES, SHOT, WAY, Bench, score
 from mmact_oneshot.harness.benchmark.conformance.gap import described, gap_of_scores
 
 POSITION_EPISODES = 400
@@ -16,7 +16,7 @@ STANDARD_ERRORS = 5
 WAYS, SHOTS = (2, 5, 10), (1, 2, 5)
 SIZES = ((SHOT, QUERIES), (1, WAY), (1, QUERIES), (5, 3 * WAY))
 """Shots and queries of an episode."""
-MANY, MANY_EPISODES = 300, 16
+MANY_EPISODES = 16
 
 
 def shape(bench: Bench) -> str:
