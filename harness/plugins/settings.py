@@ -17,9 +17,10 @@ GIVEN = ("self", "setup", "shape", "sensors")
 
 
 def setting_names(plugin: type) -> dict[str, Any]:
-    """Settings of a plugin and their defaults."""
+    """Settings of a plugin and their defaults. A class without a constructor has that of torch, ``*args, **kwargs``."""
     parameters = inspect.signature(plugin.__init__).parameters.values()  # type: ignore[misc]
-    return {p.name: p.default for p in parameters if p.name not in GIVEN}
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return {p.name: p.default for p in named if p.name not in GIVEN}
 
 
 def check_settings(plugin: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:

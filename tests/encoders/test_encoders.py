@@ -175,3 +175,11 @@ def test_an_encoder_without_a_modality_is_refused(tmp_path: Path) -> None:
     settings = load_settings("quick", [f"video_encoder.name={plugin}"])
     with pytest.raises(HarnessError, match="is for no modality, but None"):
         build_encoder("video", settings, ("acc",), 0)
+
+
+def test_an_encoder_without_anything_is_refused_for_what_it_lacks(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("from mmact_oneshot.harness.api import Encoder\n\nclass Bare(Encoder):\n    pass\n", "utf-8")
+    settings = load_settings("quick", [f"video_encoder.name={plugin}"])
+    with pytest.raises(HarnessError, match="is for no modality, but None"):
+        build_encoder("video", settings, ("acc",), 0)
