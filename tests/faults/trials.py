@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -79,5 +80,6 @@ def success(process: Process) -> list[str]:
 
 def cut_off(out: Path) -> Counter[tuple[str, str]]:
     """Accesses that are logged and have no record: they happen, and are logged, once more."""
-    recorded = {tuple(path.stem.rsplit(".", 1)) for path in (out / "records" / "evaluation").glob("*.json")}
+    evaluations = map(json.loads, map(Path.read_bytes, (out / "records" / "evaluation").glob("*.json")))
+    recorded = {(each["training"], each["suite"]) for each in evaluations}
     return Counter({access: count for access, count in accesses(out).items() if access not in recorded})
