@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mmact_oneshot.harness.benchmark.failures import Failures
 from mmact_oneshot.harness.benchmark.plan import Plan
@@ -13,7 +13,7 @@ from mmact_oneshot.harness.data.episodes.suites import novel_suites
 from mmact_oneshot.harness.evaluation.suite_record import record_suite
 from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.errors import HarnessError
-from mmact_oneshot.harness.runtime.lease import lease
+from mmact_oneshot.harness.runtime.lease import Held, lease
 from mmact_oneshot.harness.training.workspace import Workspace
 
 
@@ -39,6 +39,8 @@ def begin_run(workspace: Workspace, plan: Plan) -> None:
 def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
     """Record the studies and the suites, then do the steps, one after another in this process and its ranks.
 
+    Steps that another process does in the same folder are left to it; what is not done at the end is waited for.
+
     Args:
         steps: see :func:`mmact_oneshot.harness.benchmark.steps.pending_steps`.
 
@@ -47,16 +49,20 @@ def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
     """
     ranks.from_first(lambda: begin_run(workspace, plan))
     runner, failures = StepRunner.of(workspace, plan), Failures(workspace)
-    reasons: dict[str, str] = {}
     rows = [step.id for step in steps if isinstance(step, RowStep)]
-    for step in steps:
-        if isinstance(step, RowStep):
-            workspace.watcher.note(f"{rows.index(step.id) + 1}/{len(rows)} {step.job.id}")
+    reasons: dict[str, str] = {}
+
+    def do(step: Step, wait: bool) -> None:
         if failures.hit(step):
-            continue
+            return
+        title = f"{rows.index(step.id) + 1}/{len(rows)} {step.job.id}" if isinstance(step, RowStep) else ""
         try:
-            reasons[step.id] = runner.do(step, [reasons.get(need, "") for need in step.needs])
-        except OSError:  # the machine's, not the step's: the next one would meet it too
+            needed = [reasons.get(need, "") for need in step.needs]
+            reasons[step.id] = runner.do(step, needed, title=title, wait=wait)
+        except (
+            OSError,
+            Held,
+        ):  # the machine's, which the next step would meet too; or another process does it
             raise
         except Exception as error:
             if ranks.count() > 1:  # the other ranks may be in the middle of the step
@@ -64,4 +70,24 @@ def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
             failures.add(step, error)
         else:
             failures.forget(step)
+
+    left = list(steps)
+    while left:
+        held = _those_held(left, lambda step: do(step, wait=False))
+        if held == left:
+            do(held.pop(0), wait=True)
+        left = held
     failures.raise_if_any()
+
+
+def _those_held(steps: Sequence[Step], do: Callable[[Step], None]) -> list[Step]:
+    """Do the steps that can be done now. The others: those that another process does, and what needs one of them."""
+    held: dict[str, Step] = {}
+    for step in steps:
+        try:
+            if any(need in held for need in step.needs):
+                raise Held
+            do(step)
+        except Held:
+            held[step.id] = step
+    return list(held.values())

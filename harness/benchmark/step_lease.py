@@ -9,8 +9,7 @@ from mmact_oneshot.harness.runtime.lease import lease
 from mmact_oneshot.harness.training.workspace import Workspace
 
 
-def step_lease(workspace: Workspace, step: Step) -> AbstractContextManager[None]:
-    """Hold the lease of a step, once whoever holds it has let it go; see
-    :func:`mmact_oneshot.harness.runtime.lease.lease`."""
+def step_lease(workspace: Workspace, step: Step, *, wait: bool = True) -> AbstractContextManager[None]:
+    """Hold the lease of a step; see :func:`mmact_oneshot.harness.runtime.lease.lease`."""
     file = workspace.folder / "locks" / f"{step.id.replace('/', '-')}.lock"
-    return lease(file, step.id, workspace.watcher)
+    return lease(file, step.id, workspace.watcher, wait=wait)

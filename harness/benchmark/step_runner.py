@@ -45,19 +45,22 @@ class StepRunner:
     def of(cls, workspace: Workspace, plan: Plan, cache: FeatureCache | None = None) -> StepRunner:
         return cls(MethodTraining(workspace, FrozenFeatures(workspace, plan.outputs(workspace.common), cache)))
 
-    def do(self, step: Step, reasons: Iterable[str] = ()) -> str:
-        """Do a step, unless it is done by then. Another process that does it is waited for.
+    def do(self, step: Step, reasons: Iterable[str] = (), *, title: str = "", wait: bool = True) -> str:
+        """Do a step, unless it is done by then.
 
         What it held when it failed is free once the error is raised.
 
         Args:
             reasons: why steps that it needs have no result; empty strings where they have one.
+            title: is told to the watcher once the step begins.
+            wait: for another process that does it.
 
         Returns:
             Why there is no result: a method that does not apply, breaks its contract or diverged. A row's reason is
             recorded in place of its figures. Empty where the step is done.
 
         Raises:
+            Held: another process does it, and is not waited for.
             OutOfMemory: with the setting to lower. Like OutOfTime, it is of the machine and belongs in no record.
             OutOfTime: the step took longer than the workspace's clock allows; its state is kept.
         """
@@ -65,7 +68,7 @@ class StepRunner:
         try:
             while True:
                 with suppress(_SetAside):
-                    return self._done(step, reasons)
+                    return self._done(step, reasons, title, wait)
                 for need in self._missing(step, reasons):
                     reasons += (self._done(need, reasons),)
         except Exception as error:
@@ -74,14 +77,16 @@ class StepRunner:
                 raise
             raise OutOfMemory(f"out of memory: {first_line(error)}.", remedy=_remedy(step)) from error
 
-    def _done(self, step: Step, reasons: tuple[str, ...]) -> str:
+    def _done(self, step: Step, reasons: tuple[str, ...], title: str = "", wait: bool = True) -> str:
         workspace = self.training.workspace
-        with self._alone(step):
+        with self._alone(step, wait):
             workspace.clock.start()
             if ranks.from_first(lambda: is_done(workspace, step)):
                 return ""
             if self._missing(step, reasons):
                 raise _SetAside  # what was set aside is done again under leases of its own, not inside this one
+            if title:
+                workspace.watcher.note(title)
             reason = next(filter(None, reasons), "")
             if not reason:
                 try:
@@ -98,12 +103,12 @@ class StepRunner:
         return [] if any(reasons) else ranks.from_first(lambda: missing_before(self.training.workspace, step))
 
     @contextmanager
-    def _alone(self, step: Step) -> Iterator[None]:
+    def _alone(self, step: Step, wait: bool) -> Iterator[None]:
         """No other run does the step meanwhile; ranks of one training have one lease."""
         with ExitStack() as held:
 
             def hold() -> None:
-                held.enter_context(step_lease(self.training.workspace, step))
+                held.enter_context(step_lease(self.training.workspace, step, wait=wait))
 
             ranks.from_first(hold)
             yield

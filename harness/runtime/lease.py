@@ -21,23 +21,31 @@ from mmact_oneshot.harness.runtime.progress import Silent, Watcher
 DURATION = 60.0  # seconds
 
 
+class Held(Exception):
+    """Another process holds a lease."""
+
+
 @contextmanager
-def lease(path: Path, what: str, watcher: Watcher | None = None) -> Iterator[None]:
-    """Hold a lease, waiting for as long as another process holds it.
+def lease(path: Path, what: str, watcher: Watcher | None = None, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lease.
 
     Args:
         path: of the lease's file; it is gone once the lease is released.
         what: is done under it, for a reader.
         watcher: is told who is waited for.
+        wait: for as long as another process holds it.
 
     Raises:
+        Held: another process holds it, and it is not waited for.
         HarnessError: the folder cannot be written to.
     """
     held = SoftFileLease(path, lease_duration=DURATION, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held.acquire(timeout=0)
-    except Timeout:
+    except Timeout as error:
+        if not wait:
+            raise Held(what) from error
         (watcher or Silent()).note(f"  waiting: {what} is being done by {holder(path)}")
         held.acquire(poll_interval=0.5)
     except OSError as error:
