@@ -57,8 +57,15 @@ class FeatureTable:
         place = torch.from_numpy(self._place[rows])
         if bool((place < 0).any()):
             raise KeyError("a clip was asked for that was not encoded")
-        leaves = {name: leaf[place].to(device) for name, leaf in self._leaves.items()}
+        leaves = {name: leaf[place.to(leaf.device)].to(device) for name, leaf in self._leaves.items()}
         return {name: leaf.float() if leaf.is_floating_point() else leaf for name, leaf in leaves.items()}
+
+    def held_on(self, device: torch.device) -> FeatureTable:
+        """The same features on a device, where gathering takes no more than that device's memory."""
+        there = FeatureTable(self.rows, self.size, self.dtype)
+        there._leaves = {name: leaf.to(device) for name, leaf in self._leaves.items()}
+        there.seconds = self.seconds
+        return there
 
     def only(self, names: Collection[str]) -> FeatureTable:
         """The same clips with some of the leaves, shared, not copied."""

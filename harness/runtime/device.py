@@ -7,6 +7,7 @@ import platform
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -107,6 +108,18 @@ def peak_memory(device: Device) -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def free_bytes(device: Device) -> int | None:
+    """What is free on the device; None where it does not say."""
+    if device.torch.type == "cuda":
+        return int(torch.cuda.mem_get_info(device.torch)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    return found[0] if found else None
 
 
 def forget_peak_memory(device: Device) -> None:

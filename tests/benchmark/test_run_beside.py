@@ -18,7 +18,8 @@ class Beside(Silent):
     """Another run: holds leases, and lets them go once it is waited for."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.leases, self.done_before = folder, ExitStack(), []
+        self.folder, self.leases = folder, ExitStack()
+        self.done_before: list[list[str]] = []
 
     def note(self, text: str) -> None:
         if "waiting:" in text:

@@ -22,6 +22,7 @@ from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips,
 from mmact_oneshot.harness.evaluation.metrics import measure
 from mmact_oneshot.harness.evaluation.scoring import answer_suite
 from mmact_oneshot.harness.plugins.methods import load_method
+from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from tests.helpers.toys import CPU, toy_task
 
@@ -75,6 +76,29 @@ def test_episodes_that_touch_an_absent_clip_are_not_scored(task: Task) -> None:
     metrics = measure(predicted, suite.draws, len(suite.classes))
     assert (metrics.scored, metrics.accuracy) == (600 - int(touched.sum()), 1)
     assert metrics.confusion.sum() == 5 * metrics.scored
+
+
+@pytest.mark.parametrize("free", [0, 1 << 30])
+def test_an_accelerator_with_room_is_given_all_features_at_once(
+    task: Task, free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Accelerator(Device):
+        accelerator = True
+
+    held: list[torch.device] = []
+
+    def held_on(table: FeatureTable, device: torch.device) -> FeatureTable:
+        held.append(device)
+        return original(table, device)
+
+    original = FeatureTable.held_on
+    monkeypatch.setattr(FeatureTable, "held_on", held_on)
+    monkeypatch.setattr(scoring_module, "free_bytes", lambda device: free)
+    suite = task.suite("test")
+    table, rows = kinds(task, suite)
+    found = answer_suite(ByKind(SETUP), table, suite, rows, Accelerator(CPU.torch, CPU.precision))
+    assert held == [CPU.torch] * bool(free)
+    np.testing.assert_array_equal(found.predicted, suite.draws.label)
 
 
 def test_a_suite_of_which_nothing_is_left_is_refused(task: Task) -> None:

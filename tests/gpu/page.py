@@ -17,6 +17,7 @@ from mmact_oneshot.harness.runtime.device import cores
 from mmact_oneshot.harness.runtime.provenance import code_commit, installed
 from tests.gpu.timed import Outcome
 
+PARTS_NOTED = "parts.json"
 QUANTITIES = ("scores", "answers", "loss", "gradients")
 Rows = Iterable[Sequence[object]]
 
@@ -35,6 +36,16 @@ def machine(device: str) -> dict[str, str]:
         "commit": f"{commit['commit'] or 'none'}{' with changes' if commit['changed'] else ''}",
         "version": str(installed("mmact-oneshot")),
     }
+
+
+def noted(out: Path, about: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """What became of the parts, with those of earlier calls on the same GPU with the same code; written down."""
+    file, same = out / PARTS_NOTED, [about["GPU"], about["commit"]]
+    before = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    kept = before["parts"] if before.get("of") == same else {}
+    parts = {**kept, **{name: [each.status, each.seconds] for name, each in outcomes.items()}}
+    file.write_text(json.dumps({"of": same, "parts": parts}, indent=1), "utf-8")
+    return {name: Outcome(*each) for name, each in parts.items()}
 
 
 def write_page(out: Path, about: Mapping[str, str], outcomes: Mapping[str, Outcome], lacking: Sequence[str]) -> Path:

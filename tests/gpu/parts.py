@@ -37,6 +37,7 @@ class Place:
         data: recordings, generated where there are none.
         split: of the data; None to recognise it.
         minutes: of the whole.
+        changed: settings of the table.
     """
 
     out: Path
@@ -46,6 +47,7 @@ class Place:
     device: str
     small: bool
     minutes: float
+    changed: tuple[str, ...] = ()
 
     @property
     def preset(self) -> str:
@@ -88,6 +90,7 @@ def table(place: Place, limit: float) -> Outcome:
         *("--device", place.device, "--out", str(place.work / "run"), "--store", str(place.work / "store")),
         *(("--split", place.split) if place.split else ()),
         *narrowed,
+        *(word for setting in place.changed for word in ("--set", setting)),
         limit=limit,
     )
     kept = place.out / "table"

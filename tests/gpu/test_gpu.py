@@ -20,7 +20,8 @@ from mmact_oneshot.harness.runtime.device import Device
 from tests.gpu import installed
 from tests.gpu.agreement import TOLERANCES, agreements, beyond, differences
 from tests.gpu.cases import SMALL, Case
-from tests.gpu.timed import timed
+from tests.gpu.page import noted
+from tests.gpu.timed import Outcome, timed
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,6 +122,15 @@ def test_a_checkout_that_is_not_installed_has_its_version(monkeypatch: pytest.Mo
     (found,) = distributions(name="mmact-oneshot", path=[added])
     assert found.version == version("mmact-oneshot")
     assert any(line.startswith("torch") for line in installed.lacking())
+
+
+def test_parts_of_several_calls_are_on_one_page(tmp_path: Path) -> None:
+    about = {"GPU": "H100", "commit": "1"}
+    noted(tmp_path, about, {"agreement": Outcome("done", 40.0), "table": Outcome("out of time", 9.0)})
+    both = noted(tmp_path, about, {"table": Outcome("done", 90.0)})
+    assert both == {"agreement": Outcome("done", 40.0), "table": Outcome("done", 90.0)}
+    other = noted(tmp_path, {**about, "commit": "2"}, {"table": Outcome("done", 80.0)})
+    assert other == {"table": Outcome("done", 80.0)}, "what other code has left is not of this page"
 
 
 @pytest.mark.slow

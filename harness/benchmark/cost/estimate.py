@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmact_oneshot.harness.benchmark.cost.memory import SPARE, free_bytes, step_bytes
+from mmact_oneshot.harness.benchmark.cost.memory import SPARE, step_bytes
 from mmact_oneshot.harness.benchmark.cost.rates import measure_rates
 from mmact_oneshot.harness.benchmark.cost.work import Work, trials, work_of
 from mmact_oneshot.harness.benchmark.steps import Step
 from mmact_oneshot.harness.data.store import MANIFEST, expected_bytes
+from mmact_oneshot.harness.runtime.device import free_bytes
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.training.workspace import Workspace
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -87,15 +86,3 @@ class _FusedAttention(torch.autograd.Function):
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object) -> Tensor:
     found: Tensor = _FusedAttention.apply(query, key, value)  # type: ignore[no-untyped-call]
     return found
-
-
-def free_bytes(device: Device) -> int | None:
-    """What is free on the device; None where it does not say."""
-    if device.torch.type == "cuda":
-        return int(torch.cuda.mem_get_info(device.torch)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return None
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
-    return found[0] if found else None
