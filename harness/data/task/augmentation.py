@@ -22,7 +22,8 @@ from kornia.enhance import (
 from kornia.geometry.transform import warp_affine
 from torch import Tensor
 
-PIECE = 8  # clips at a time: what fits the cache of a CPU, and little beside the result on a GPU
+PIECE = 8  # clips at a time on a CPU, whose cache they fit
+ON_ACCELERATOR = 128 << 20  # bytes of float32 at a time there: little beside the activations of a step
 COARSEST = 1.3  # stored pixels from one sample to the next; beyond that, fine patterns would alias
 
 
@@ -81,8 +82,9 @@ def augmented(squares: Tensor, views: Views, size: int) -> Tensor:
     }
     augmented_frames = torch.empty(count, frames, 3, size, size, device=squares.device)
     with torch.autocast(squares.device.type, enabled=False):
-        for first in range(0, count, PIECE):
-            piece = slice(first, first + PIECE)
+        at_once = _at_once(squares)
+        for first in range(0, count, at_once):
+            piece = slice(first, first + at_once)
             images = squares[piece].flatten(1, 2).float().div_(255)
             images = warp_affine(images, matrices[piece], (size * finer,) * 2, "bilinear", "reflection", False)
             if finer > 1:
@@ -92,6 +94,13 @@ def augmented(squares: Tensor, views: Views, size: int) -> Tensor:
                 images = change(images, factor[piece])
             augmented_frames[piece] = images.view(-1, 3, frames, size, size).transpose(1, 2)
     return augmented_frames.clamp_(0, 1)
+
+
+def _at_once(squares: Tensor) -> int:
+    """Clips that are warped together: on a GPU many, so that it does not wait for kernels to be started."""
+    if squares.device.type == "cpu":
+        return PIECE
+    return max(PIECE, ON_ACCELERATOR // (4 * squares[0].numel()))
 
 
 def _matrices(views: Views, side: int, size: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmact_oneshot.harness.data.task import augmentation
 from mmact_oneshot.harness.data.task.augmentation import PIECE, Views, augmented
 
 SIDE, FRAMES = 20, 3
@@ -163,6 +164,17 @@ def test_a_view_depends_on_its_clip_alone(side: int) -> None:
     whole = augmented(squares, drawn, 16)
     for picked in ([5], list(range(count))[::-1], [1, 0, 12, 1]):
         assert torch.equal(augmented(squares[picked], some(picked, drawn), 16), whole[picked])
+
+
+def test_a_gpu_takes_as_many_clips_at_once_as_fit_and_sees_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    squares, drawn = noise(3 * PIECE), lively(3 * PIECE)
+    expected = augmented(squares, drawn, 16)
+    small, large = (torch.empty(1, 3, frames, side, side, device="meta") for frames, side in ((8, 56), (16, 4096)))
+    assert augmentation._at_once(small) * small.numel() * 4 <= augmentation.ON_ACCELERATOR
+    assert augmentation._at_once(small) > 100
+    assert augmentation._at_once(large) == PIECE
+    monkeypatch.setattr(augmentation, "PIECE", 3 * PIECE)
+    torch.testing.assert_close(augmented(squares, drawn, 16), expected, rtol=0, atol=1e-6)
 
 
 def test_all_frames_of_a_clip_are_seen_alike() -> None:
