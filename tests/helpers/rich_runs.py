@@ -30,7 +30,7 @@ EPISODES = 40
 PIXEL = bytes.fromhex("89504e470d0a1a0a") + b"rest of a picture"
 PICTURE = "masked clips.png"
 MEANS = {"trx": 0.95, "protonet": 0.9, "mu_mae": 0.55, "can": 0.5}
-ENCODER = {"state": "5" * 64, "validations": [(10, 0.3), (20, 0.4)], "best_step": 20}
+ENCODER = {"state": "e" * 64, "validations": [(10, 0.3), (20, 0.4)], "best_step": 20}
 
 
 def rich_run(folder: Path, hostile: str = "", data: dict[str, Any] = DATA) -> Path:

@@ -17,6 +17,7 @@ from mmact_oneshot.harness.report.results.levelling import (
 )
 from mmact_oneshot.harness.report.results.load import Suite, TestAccesses
 from mmact_oneshot.harness.report.results.report import StudySuite
+from mmact_oneshot.harness.report.results.starts import UnequalStart
 from mmact_oneshot.harness.report.statistics import Analysis
 from mmact_oneshot.harness.report.suite_names import SUITES
 
@@ -166,3 +167,12 @@ def guard_sentence(guard: Guard) -> str:
         what = f"the control {guard.row} scores {found} %, chance is {chance} %"
         failed = "Labels leak or the episodes are unbalanced: do not use these figures."
     return f"CHECK FAILED: {what} ({test}). {failed}" if guard.failed else f"Check passed: {what} ({test})."
+
+
+def start_sentence(start: UnequalStart) -> str:
+    """Which rows began from which encoder."""
+    groups = " | ".join(", ".join(group) for group in start.groups)
+    return (
+        f"CHECK FAILED: {start.rows}, seed {start.seed}: rows did not begin from one {start.encoder} encoder, but from "
+        f"{len(start.groups)}, whose warm start was made more than once: {groups}. Train one group again (--force)."
+    )

@@ -9,7 +9,13 @@ from mmact_oneshot.harness.report.charts.figure import Figure
 from mmact_oneshot.harness.report.charts.matrix import matrix_chart
 from mmact_oneshot.harness.report.charts.suite_figure import suite_figures
 from mmact_oneshot.harness.report.model.blocks import Block, Chart, Document, Items, Paragraph, Section, StudyBlocks
-from mmact_oneshot.harness.report.model.captions import data_warnings, guard_sentence, matrix_caption, training_notes
+from mmact_oneshot.harness.report.model.captions import (
+    data_warnings,
+    guard_sentence,
+    matrix_caption,
+    start_sentence,
+    training_notes,
+)
 from mmact_oneshot.harness.report.model.findings import reference_sentences, sentence
 from mmact_oneshot.harness.report.model.matrix import footnotes, matrix, pairs_table, slug, suite_section
 from mmact_oneshot.harness.report.model.provenance_section import provenance_section, published_section
@@ -76,7 +82,10 @@ def warnings(report: Report) -> list[str]:
 
 def failures(report: Report) -> list[str]:
     """Checks that failed."""
-    return [f"{suite.name}: {guard_sentence(guard)}" for suite, guard in report.failed]
+    return [
+        *(f"{suite.name}: {guard_sentence(guard)}" for suite, guard in report.failed),
+        *(start_sentence(start) for start in report.unequal_starts),
+    ]
 
 
 def study_blocks(study: StudyResults) -> StudyBlocks:

@@ -19,6 +19,7 @@ from mmact_oneshot.harness.report.results.load import Loaded, Scored, Suite, Tes
 from mmact_oneshot.harness.report.results.measured import Measured, require_one_a_seed, row_key
 from mmact_oneshot.harness.report.results.metric import Metric
 from mmact_oneshot.harness.report.results.rankings import Pair, Ranking, Row, rank
+from mmact_oneshot.harness.report.results.starts import UnequalStart, unequal_starts
 from mmact_oneshot.harness.report.suite_names import SUITES
 
 MODALITIES = ("video", "sensors", "both")
@@ -149,9 +150,14 @@ class Report:
 
     @property
     def failed(self) -> list[tuple[Suite, Guard]]:
-        """Checks that failed."""
+        """Checks of suites that failed."""
         by_digest = {suite.record.evaluation_digest: suite for suite in self.suites}
         return [(by_digest[digest], guard) for digest, found in self.guards.items() for guard in found if guard.failed]
+
+    @cached_property
+    def unequal_starts(self) -> tuple[UnequalStart, ...]:
+        """Rows that did not begin from the encoder of the others."""
+        return tuple(unequal_starts(self.trainings))
 
 
 def build(loaded: Loaded, metrics: tuple[Metric, ...]) -> Report:
