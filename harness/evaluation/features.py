@@ -15,11 +15,12 @@ from torch import Tensor
 from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
 from mmact_oneshot.harness.data.task.clip_source import ClipSource, LoadedClips
 from mmact_oneshot.harness.data.task.transfer import batches_ahead
-from mmact_oneshot.harness.runtime.device import Device
+from mmact_oneshot.harness.runtime.device import Device, free_bytes
 from mmact_oneshot.harness.runtime.memory import in_pieces
 from mmact_oneshot.harness.runtime.progress import Watcher
 
 IN_MEMORY = 2 << 30  # bytes of one leaf above which it is memory-mapped
+HELD_ON_ACCELERATOR = 0.25  # of its free memory: all features of a table, copied there once
 
 
 class FeatureTable:
@@ -57,13 +58,16 @@ class FeatureTable:
         place = torch.from_numpy(self._place[rows])
         if bool((place < 0).any()):
             raise KeyError("a clip was asked for that was not encoded")
-        leaves = {name: leaf[place.to(leaf.device)].to(device) for name, leaf in self._leaves.items()}
+        places = {held: place.to(held) for held in {leaf.device for leaf in self._leaves.values()}}
+        leaves = {name: leaf[places[leaf.device]].to(device) for name, leaf in self._leaves.items()}
         return {name: leaf.float() if leaf.is_floating_point() else leaf for name, leaf in leaves.items()}
 
-    def held_on(self, device: torch.device) -> FeatureTable:
-        """The same features on a device, where gathering takes no more than that device's memory."""
+    def held_near(self, device: Device) -> FeatureTable:
+        """The same features in an accelerator's memory, where gathering them is fast, if there is room; else itself."""
+        if not device.accelerator or self.bytes > HELD_ON_ACCELERATOR * (free_bytes(device) or 0):
+            return self
         there = FeatureTable(self.rows, self.size, self.dtype)
-        there._leaves = {name: leaf.to(device) for name, leaf in self._leaves.items()}
+        there._leaves = {name: leaf.to(device.torch) for name, leaf in self._leaves.items()}
         there.seconds = self.seconds
         return there
 

@@ -11,13 +11,12 @@ from torch import Tensor
 from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.data.episodes.suites import Suite
 from mmact_oneshot.harness.evaluation.features import FeatureTable
-from mmact_oneshot.harness.runtime.device import Device, free_bytes
+from mmact_oneshot.harness.runtime.device import Device
 from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
 from mmact_oneshot.harness.runtime.memory import in_pieces
 
 EPISODES_AT_ONCE = 512
 GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = 16 << 20, 1 << 30  # bytes of features: what caches bear, what memory bears
-HELD_ON_ACCELERATOR = 0.25  # of its free memory: all features of a suite's clips, copied there once
 NOT_SCORED = -1
 
 
@@ -66,8 +65,7 @@ def answer_suite(
             remedy="`oneshot data verify` lists what is missing.",
         )
     complete = complete[:most]
-    if device.accelerator and embedded.bytes <= HELD_ON_ACCELERATOR * (free_bytes(device) or 0):
-        embedded = embedded.held_on(device.torch)
+    embedded = embedded.held_near(device)
     answers: list[tuple[Tensor, Tensor, Tensor]] = []
     at_once = EPISODES_AT_ONCE
     with torch.set_grad_enabled(method.grad_at_test):

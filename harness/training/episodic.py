@@ -29,6 +29,8 @@ def train_on_task(
         DivergedError: a loss or a score is not finite.
     """
     method.to(context.device.torch)
+    if isinstance(source, FeatureTable):
+        source = source.held_near(context.device)
     sampler, rows = task.training_sampler(context.seed, budget.queries, protocol.classes)
 
     def validate() -> float:

@@ -33,6 +33,9 @@ from mmact_oneshot.harness.training.optimiser import build_optimiser
 from mmact_oneshot.harness.training.workspace import TrainingContext
 
 Source = ClipSource | FeatureTable
+SAVING, FREE = 10, 0.2
+"""A state is kept at a validation once training has gone on for ``SAVING`` times as long as keeping the last one took,
+``FREE`` seconds of that aside: large states, which take seconds, less often than small ones."""
 
 
 @dataclass
@@ -171,7 +174,8 @@ def train(
     micro_batch.go_on(trained.halvings)
     validated = validation_steps(budget.steps, budget.validations)
     wait = _Stopwatch()
-    started = time.perf_counter()
+    started = kept_at = time.perf_counter()
+    saving = 0.0  # seconds that the last state took to keep
 
     own = ranks.share(budget.episodes_per_step, f"{context.budget}.episodes_per_step")
     steps = batches_ahead(_steps(episodes, budget, context, first, own), context.device)
@@ -195,12 +199,15 @@ def train(
                 trained.best = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
             if ranks.is_first():
                 context.log(done, scalars)
-        if (done in validated or stopped) and done < budget.steps:
-            now = time.perf_counter()
+        now = time.perf_counter()
+        due = done in validated and now - kept_at >= SAVING * (saving - FREE)
+        if (due or stopped) and done < budget.steps:
             trained.seconds, started = trained.seconds + now - started, now
             trained.waited, wait.seconds = trained.waited + wait.seconds, 0.0
             if ranks.is_first():
                 _save(context.state_file, done, method, optimiser, schedule, trained)
+            kept_at = time.perf_counter()
+            saving = kept_at - now
         if stopped:
             raise stopped
         watcher.advance(done, note=note)

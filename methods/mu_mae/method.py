@@ -44,7 +44,8 @@ from mmact_oneshot.methods.mu_mae.precomputed import PrecomputedVectors
 from mmact_oneshot.methods.mu_mae.pretraining import MaskedAutoencoding
 from mmact_oneshot.methods.mu_mae.prior import build_prior, clip_layout
 
-AT_ONCE = 8 << 20  # numbers in the groups of the episodes that are scored in one piece
+AT_ONCE, ON_ACCELERATOR = 8 << 20, 64 << 20
+"""Numbers in the groups of the episodes that are scored in one piece: what caches bear, what an accelerator bears."""
 OF_PRETRAINING = ("video_ratio", "sensor_ratio", "synchronised", "interleaved", "sensor_weight")
 
 BIBTEX = """@misc{liu2024mumae,
@@ -224,7 +225,8 @@ class MuMAE(FewShotMethod):
         """In pieces of episodes, since every query has a version of the support of its own."""
         way, shot = next(iter(support.values())).shape[1:3]
         episodes, queries = next(iter(query.values())).shape[:2]
-        each = AT_ONCE // (queries * (way * shot + 1) * sum(value[0, 0].numel() for value in query.values())) or 1
+        at_once = AT_ONCE if next(iter(query.values())).device.type == "cpu" else ON_ACCELERATOR
+        each = at_once // (queries * (way * shot + 1) * sum(value[0, 0].numel() for value in query.values())) or 1
         pieces = [slice(first, first + each) for first in range(0, episodes, each)]
         with torch.set_grad_enabled(torch.is_grad_enabled() or self.head.grad_at_test):
             scores = [self.head.score(*self.folded(some(support, piece), some(query, piece))) for piece in pieces]

@@ -85,19 +85,13 @@ def test_an_accelerator_with_room_is_given_all_features_at_once(
     class Accelerator(Device):
         accelerator = True
 
-    held: list[torch.device] = []
-
-    def held_on(table: FeatureTable, device: torch.device) -> FeatureTable:
-        held.append(device)
-        return original(table, device)
-
-    original = FeatureTable.held_on
-    monkeypatch.setattr(FeatureTable, "held_on", held_on)
-    monkeypatch.setattr(scoring_module, "free_bytes", lambda device: free)
+    monkeypatch.setattr(features_module, "free_bytes", lambda device: free)
+    device = Accelerator(CPU.torch, CPU.precision)
     suite = task.suite("test")
     table, rows = kinds(task, suite)
-    found = answer_suite(ByKind(SETUP), table, suite, rows, Accelerator(CPU.torch, CPU.precision))
-    assert held == [CPU.torch] * bool(free)
+    assert (table.held_near(device) is table) == (not free)
+    assert table.held_near(CPU) is table
+    found = answer_suite(ByKind(SETUP), table, suite, rows, device)
     np.testing.assert_array_equal(found.predicted, suite.draws.label)
 
 

@@ -22,6 +22,7 @@ from mmact_oneshot.harness.evaluation.features import FeatureTable, encode_clips
 from mmact_oneshot.harness.runtime.errors import HarnessError
 from mmact_oneshot.harness.runtime.progress import Silent, Watcher
 from mmact_oneshot.harness.runtime.seeding import seeded
+from mmact_oneshot.harness.training import loop as loop_module
 from mmact_oneshot.harness.training.episodic import validation_accuracy
 from mmact_oneshot.harness.training.loop import Source, Trained, TrainingEpisodes, train, validation_steps
 from mmact_oneshot.harness.training.workspace import TrainingContext
@@ -110,6 +111,23 @@ def test_a_run_that_was_cut_off_in_a_validation_goes_on_from_the_one_before(task
     assert (steps.done, again.resumed) == ([3, 4, 5, 6], 1)
     assert state_digest(method) == state_digest(expected)
     assert again.validations == whole.validations
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.0, [2, 4]), (60.0, [2])])
+def test_states_that_take_long_to_keep_are_kept_less_often(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, kept: list[int]
+) -> None:
+    found: list[int] = []
+    clock = [0.0]
+
+    def save(path: Path, step: int, *others: Any) -> None:
+        found.append(step)
+        clock[0] += seconds
+
+    monkeypatch.setattr(loop_module, "_save", save)
+    monkeypatch.setattr(loop_module.time, "perf_counter", lambda: clock[0])
+    run(task, build(task), tmp_path / "state")
+    assert found == kept
 
 
 def test_the_state_of_another_learning_rate_is_not_continued(task: Task, tmp_path: Path) -> None:

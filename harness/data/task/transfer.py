@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -25,7 +26,7 @@ def batches_ahead(batches: Iterator[T], device: Device) -> Iterator[T]:
     if not device.copies_ahead:
         yield from ahead(batches)
         return
-    stream = torch.cuda.Stream(device.torch)
+    stream = _copying(device.torch)
     for batch, copied in ahead(_copied(batches, device.torch, stream)):
         using = torch.cuda.current_stream(device.torch)
         using.wait_event(copied)
@@ -36,6 +37,12 @@ def batches_ahead(batches: Iterator[T], device: Device) -> Iterator[T]:
             return value
 
         yield each_tensor(batch, keep)
+
+
+@cache
+def _copying(device: torch.device) -> torch.cuda.Stream:
+    """One stream for all copies of the process: torch keeps the memory of each stream apart."""
+    return torch.cuda.Stream(device)
 
 
 def _copied(
