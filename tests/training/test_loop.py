@@ -125,7 +125,7 @@ def test_states_that_take_long_to_keep_are_kept_less_often(
         clock[0] += seconds
 
     monkeypatch.setattr(loop_module, "_save", save)
-    monkeypatch.setattr(loop_module.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     run(task, build(task), tmp_path / "state")
     assert found == kept
 
