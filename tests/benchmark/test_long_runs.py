@@ -42,7 +42,8 @@ STATEMENTS = {
 def test_threads_and_files_do_not_grow_from_row_to_row(tmp_path: Path) -> None:
     table = [{"method": "protonet", **SENSORS}, {"method": "protonet", "training": "end_to_end", **SENSORS}]
     early, late = endure(12, [4, 12], tmp_path, table)
-    assert (late.threads, late.files, late.temporary) == (early.threads, early.files, early.temporary)
+    grown = late.threads - early.threads, late.files - early.files, late.temporary - early.temporary
+    assert max(grown) <= 0, grown  # one that was about to end may be counted early
 
 
 def test_rows_that_cannot_end_give_their_reasons_and_the_others_go_on(tmp_path: Path) -> None:
