@@ -69,7 +69,7 @@ class RowRunner:
             training=job.id,
             source=self.training.clips(job),
             encoded_without=partial(self.training.encoded, job, method, "novel"),
-            embedded=embed_clips(method, encoded, workspace.device),
+            embedded=embed_clips(method, encoded, workspace.device).held_near(workspace.device),
             fresh=Fresh(fresh, partial(self._embedded_alone, job, fresh, encoded)),
             encoding_seconds=encoded.seconds,
         )

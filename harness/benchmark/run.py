@@ -59,10 +59,9 @@ def run_plan(workspace: Workspace, plan: Plan, steps: Sequence[Step]) -> None:
         try:
             needed = [reasons.get(need, "") for need in step.needs]
             reasons[step.id] = runner.do(step, needed, title=title, wait=wait)
-        except (
-            OSError,
-            Held,
-        ):  # the machine's, which the next step would meet too; or another process does it
+        except Held:
+            raise
+        except OSError:  # the machine's, not the step's: the next one would meet it too
             raise
         except Exception as error:
             if ranks.count() > 1:  # the other ranks may be in the middle of the step

@@ -21,6 +21,7 @@ from mmact_oneshot.harness.benchmark.steps import (
 )
 from mmact_oneshot.harness.runtime import ranks
 from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError, OutOfMemory
+from mmact_oneshot.harness.runtime.lease import Held
 from mmact_oneshot.harness.runtime.memory import first_line, free, ran_out_of_memory
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
 from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
@@ -71,6 +72,8 @@ class StepRunner:
                     return self._done(step, reasons, title, wait)
                 for need in self._missing(step, reasons):
                     reasons += (self._done(need, reasons),)
+        except Held:  # nothing was begun
+            raise
         except Exception as error:
             free(error)
             if not ran_out_of_memory(error) or isinstance(error, OutOfMemory):

@@ -67,7 +67,7 @@ class Ablations:
         """
         found = []
         for name in self.names:
-            embedded = embed_clips(method, encoded_without(name), device)
+            embedded = embed_clips(method, encoded_without(name), device).held_near(device)
             predicted = answer_suite(method, embedded, suite, rows, device, self.episodes).predicted
             scored = (predicted >= 0).all(axis=1)
             label = suite.draws.label[scored]

@@ -83,15 +83,13 @@ def require_alone(
                 f"{name} embeds a clip {where} otherwise alone than among others: {changed}.", remedy=REMEDY
             )
 
-    near = embedded.held_near(device)
-
     def again(episode: int) -> Tensor:
         """(3, Q, way) on the device: scores by the method, by its copy one query at a time, probabilities of these."""
-        support = near.gather(rows[suite.draws.support[[episode]]], device.torch)
+        support = embedded.gather(rows[suite.draws.support[[episode]]], device.torch)
         queries = rows[suite.draws.query[[episode]]]
         each = [queries] if method.transductive else [queries[:, [place]] for place in range(queries.shape[1])]
-        scores = [_scores(fresh.method, support, near.gather(query, device.torch)) for query in each]
-        together, alone = _scores(method, support, near.gather(queries, device.torch)), torch.cat(scores, dim=1)
+        scores = [_scores(fresh.method, support, embedded.gather(query, device.torch)) for query in each]
+        together, alone = _scores(method, support, embedded.gather(queries, device.torch)), torch.cat(scores, dim=1)
         return torch.cat([together, alone, alone.softmax(dim=2)])
 
     found = torch.stack([again(episode) for episode in chosen.tolist()])

@@ -62,8 +62,8 @@ def evaluate_suite(
     rows = task.rows(suite.clips)
     started = time.perf_counter()
     answers = answer_suite(method, trained.embedded, suite, rows, device)
+    seconds = time.perf_counter() - started  # of scoring; the check is no part of it
     require_alone(method, trained.embedded, trained.fresh, suite, rows, device, answers)
-    seconds = time.perf_counter() - started
     metrics = measure(answers.predicted, suite.draws, len(suite.classes))
     left_out = wanted_ablations(suite_name, settings, trained.source.modalities, tuple(task.store.sensors))
     ablations = Ablations(left_out, settings.ablation_episodes).run(

@@ -65,7 +65,6 @@ def answer_suite(
             remedy="`oneshot data verify` lists what is missing.",
         )
     complete = complete[:most]
-    embedded = embedded.held_near(device)
     answers: list[tuple[Tensor, Tensor, Tensor]] = []
     at_once = EPISODES_AT_ONCE
     with torch.set_grad_enabled(method.grad_at_test):

@@ -60,5 +60,6 @@ def validation_accuracy(
         encoded = source
     else:
         encoded = encode_clips(method.encode, source, known, device, task.settings.batch, watcher=watcher)
-    predicted = answer_suite(method, embed_clips(method, encoded, device, known), suite, rows, device).predicted
+    embedded = embed_clips(method, encoded, device, known).held_near(device)
+    predicted = answer_suite(method, embedded, suite, rows, device).predicted
     return measure(predicted, suite.draws, len(suite.classes)).accuracy

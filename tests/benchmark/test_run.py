@@ -18,6 +18,7 @@ from mmact_oneshot.harness.benchmark.steps import unscored_suites
 from mmact_oneshot.harness.data.splits import Split, clip_list, load_split
 from mmact_oneshot.harness.data.store import Store
 from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.evaluation import evaluate
 from mmact_oneshot.harness.evaluation.metrics import measure
 from mmact_oneshot.harness.records import EvaluationRecord, RecordFolder, SkippedRecord, TrainingRecord
 from mmact_oneshot.harness.runtime.errors import HarnessError
@@ -140,6 +141,21 @@ def test_test_accesses_and_curves_are_logged(done: Path) -> None:
     assert len(lines) == 4 * 2
     assert {json.loads(line)["suite"] for line in lines} == {"test", "test-cross-subject"}
     assert len(list((done / "tensorboard").iterdir())) == 2 + 2
+
+
+def test_the_last_check_does_not_count_as_scoring(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def check(*given: Any) -> None:
+        clock[0] += 60.0
+
+    monkeypatch.setattr(evaluate, "require_alone", check)
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    run(place(store, tmp_path, [{"method": "random", "modalities": ["sensors"]}], suites=["test"]))
+    assert clock == [60.0]
+    assert one(tmp_path, EvaluationRecord).volatile["seconds"]["score"] == 0.0
 
 
 def test_a_second_run_does_nothing(done: Path, store: Store) -> None:

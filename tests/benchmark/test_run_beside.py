@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
+from mmact_oneshot.harness.benchmark import step_runner
 from mmact_oneshot.harness.benchmark.step_lease import step_lease
 from mmact_oneshot.harness.benchmark.steps import RowStep, SearchStep, WarmStartStep
 from mmact_oneshot.harness.records import TrainingRecord
@@ -28,15 +31,20 @@ class Beside(Silent):
             self.leases.close()
 
 
-def test_what_another_run_does_is_left_to_it_and_the_rest_is_done_meanwhile(tmp_path: Path) -> None:
+def test_what_another_run_does_is_left_to_it_and_the_rest_is_done_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     beside = Beside(tmp_path / "run")
     place = workspace(beside.folder, task_with(ROWS), beside)
     _, steps = planned(place)
     rows = [step for step in steps if isinstance(step, RowStep)]
     assert [step.job.row.method for step in rows] == ["protonet", "matching_net", "random"]
+    freed: list[BaseException] = []
+    monkeypatch.setattr(step_runner, "free", freed.append)
     with beside.leases:
         beside.leases.enter_context(step_lease(place, rows[0]))
         run(place)
+    assert freed == [], "a step that was not begun holds no memory, and emptying torch's cache takes time"
     assert beside.done_before == [["matching_net", "random"]]
     alone = workspace(tmp_path / "alone", task_with(ROWS))
     run(alone)

@@ -89,9 +89,10 @@ def test_an_accelerator_with_room_is_given_all_features_at_once(
     device = Accelerator(CPU.torch, CPU.precision)
     suite = task.suite("test")
     table, rows = kinds(task, suite)
-    assert (table.held_near(device) is table) == (not free)
+    held = table.held_near(device)
+    assert (held is table) == (not free)
     assert table.held_near(CPU) is table
-    found = answer_suite(ByKind(SETUP), table, suite, rows, device)
+    found = answer_suite(ByKind(SETUP), held, suite, rows, device)
     np.testing.assert_array_equal(found.predicted, suite.draws.label)
 
 
