@@ -73,12 +73,12 @@ def logistic_regression(gram: Tensor, wanted: Tensor, *, strength: float, steps:
     count, way = wanted.shape
     smoothness = 1 + strength * count  # the softmax contributes at most 1/2, examples and intercept at most 2 n
     momentum = (smoothness**0.5 - 1) / (smoothness**0.5 + 1)
-    dual, intercept = gram.new_zeros(len(gram), count, way), gram.new_zeros(len(gram), 1, way)
-    ahead, ahead_intercept = dual, intercept
+    found = gram.new_zeros(len(gram), count + 1, way)  # A, and the intercepts as a last row
+    ahead = found
     for _ in range(steps):
-        residual = strength * (torch.softmax(gram @ ahead + ahead_intercept, dim=-1) - wanted)
-        new = ahead - (residual + ahead) / smoothness
-        new_intercept = ahead_intercept - residual.sum(dim=1, keepdim=True) / smoothness
-        ahead, ahead_intercept = new + momentum * (new - dual), new_intercept + momentum * (new_intercept - intercept)
-        dual, intercept = new, new_intercept
-    return dual, intercept
+        dual, intercept = ahead[:, :-1], ahead[:, -1:]
+        residual = strength * (torch.softmax(gram @ dual + intercept, dim=-1) - wanted)
+        slope = torch.cat([residual + dual, residual.sum(dim=1, keepdim=True)], dim=1)
+        new = ahead - slope / smoothness
+        ahead, found = new + momentum * (new - found), new
+    return found[:, :-1], found[:, -1:]

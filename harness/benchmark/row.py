@@ -12,6 +12,7 @@ import numpy as np
 from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.benchmark.set_aside import set_results_aside
 from mmact_oneshot.harness.benchmark.steps import unscored_suites
+from mmact_oneshot.harness.encoders.placement import placed
 from mmact_oneshot.harness.evaluation.alone import Fresh, copied
 from mmact_oneshot.harness.evaluation.evaluate import TrainedMethod, evaluate_suite
 from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips, encode_clips
@@ -61,7 +62,7 @@ class RowRunner:
 
     def _score(self, job: TrainingJob, method: FewShotMethod, suites: tuple[str, ...]) -> None:
         workspace = self.workspace
-        method.to(workspace.device.torch).eval()
+        placed(method, workspace.device.torch).eval()
         fresh = copied(method)
         encoded = self.training.encoded(job, method, "novel")
         trained = TrainedMethod(
@@ -77,13 +78,15 @@ class RowRunner:
             evaluate_suite(trained, workspace.task, suite, workspace.records, workspace.device)
 
     def _embedded_alone(
-        self, job: TrainingJob, method: FewShotMethod, encoded: FeatureTable, clip: int
+        self, job: TrainingJob, method: FewShotMethod, encoded: FeatureTable, clips: np.ndarray
     ) -> FeatureTable:
-        """A clip's features: of frozen encoders as they are kept, otherwise through ``encode``; then ``embed``."""
-        rows, device = np.asarray([clip]), self.workspace.device
+        """Clips one by one: of frozen encoders their features as they are kept, else ``encode``; then ``embed``."""
+        device = self.workspace.device
         if not job.frozen or type(method).encode is not FewShotMethod.encode:
-            encoded = encode_clips(method.encode, self.training.clips(job), rows, device, 1)
-        return embed_clips(method, encoded, device, rows)
+            encoded = encode_clips(
+                method.encode, self.training.clips(job), clips, device, job.settings.batch, at_once=1
+            )
+        return embed_clips(method, encoded, device, clips, batch=1)
 
     def skip(self, job: TrainingJob, reason: str) -> None:
         """Record why a row has no figures."""

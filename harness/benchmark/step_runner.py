@@ -20,9 +20,10 @@ from mmact_oneshot.harness.benchmark.steps import (
     missing_before,
 )
 from mmact_oneshot.harness.runtime import ranks
+from mmact_oneshot.harness.runtime.device import forget_peak_memory
 from mmact_oneshot.harness.runtime.errors import ContractError, DivergedError, OutOfMemory
 from mmact_oneshot.harness.runtime.lease import Held
-from mmact_oneshot.harness.runtime.memory import first_line, free, ran_out_of_memory
+from mmact_oneshot.harness.runtime.memory import first_line, free, give_back, ran_out_of_memory
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
 from mmact_oneshot.harness.training.frozen_features import FrozenFeatures
 from mmact_oneshot.harness.training.method_training import MethodTraining
@@ -93,7 +94,10 @@ class StepRunner:
             reason = next(filter(None, reasons), "")
             if not reason:
                 try:
+                    forget_peak_memory(workspace.device)
                     self._do(step)
+                    if workspace.device.accelerator:
+                        give_back()  # for others: what twelve runs on one GPU had once used came to all of its memory
                 except (NotApplicable, DivergedError, ContractError) as error:
                     reason = str(error)
             if reason and isinstance(step, RowStep):

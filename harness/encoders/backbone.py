@@ -46,6 +46,9 @@ class Backbone(nn.Module):
     depth: int
     dropped: tuple[str, ...] = ()
 
+    def lay_out(self, channels_last: bool) -> None:
+        """How a network of convolutions keeps channels from here on: those of a place together, or place by place."""
+
     def stage(self, index: int, value: Tensor) -> Tensor:
         """One stage; its value may carry channels that only later stages understand (a class token)."""
         raise NotImplementedError

@@ -32,14 +32,16 @@ class VolumeNetwork(Backbone):
     Args:
         name: one of ``NAMES``.
         arguments: of :class:`ResNet3d`, or of ``torchvision.models.video.r2plus1d_18``.
-        channels_last: keep the channels of a place together in memory.
     """
 
     depth, dropped = 5, ("fc.",)
+    format = torch.contiguous_format
 
-    def __init__(self, name: str, arguments: dict[str, Any], channels_last: bool = True) -> None:
+    def __init__(self, name: str, arguments: dict[str, Any]) -> None:
         super().__init__()
         self.network: Any = r2plus1d_18(**arguments) if name == "r2plus1d_18" else ResNet3d(name, **arguments)
+
+    def lay_out(self, channels_last: bool) -> None:
         self.format = torch.channels_last_3d if channels_last else torch.contiguous_format
         for kernel in (each for each in self.network.parameters() if each.ndim == 5):
             kernel.data = kernel.data.contiguous(memory_format=self.format)

@@ -141,11 +141,13 @@ def encode_clips(
     batch: int,
     progress: Callable[[int], None] | None = None,
     watcher: Watcher | None = None,
+    at_once: int = 0,
 ) -> FeatureTable:
     """Features of clips under the fixed rule of evaluation; ``encode`` is in evaluation mode.
 
     Args:
-        batch: clips at a time; half as many from when they run out of memory.
+        batch: clips that are read together.
+        at_once: clips that are encoded together, by default a batch; half as many from when they run out of memory.
         watcher: is told of that.
 
     Raises:
@@ -154,7 +156,7 @@ def encode_clips(
     table = FeatureTable(rows, len(source.store.clips))
     started = time.perf_counter()
     loaded = ((first, source.load(piece)) for first, piece in batches(rows, batch))
-    at_once = batch
+    at_once = at_once or batch
     for first, clips in batches_ahead(loaded, device):
 
         def encoded(part: slice, first: int = first, clips: LoadedClips = clips) -> None:

@@ -16,7 +16,10 @@ from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
 from mmact_oneshot.harness.runtime.memory import in_pieces
 
 EPISODES_AT_ONCE = 512
-GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = 16 << 20, 1 << 30  # bytes of features: what caches bear, what memory bears
+GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = (
+    16 << 20,
+    256 << 20,
+)  # bytes of features; some heads take twenty times as much
 NOT_SCORED = -1
 
 

@@ -18,7 +18,9 @@ class ComputeSpec(BaseModel):
         "too. Part of the conditions of a training where it is on",
     )
     channels_last: bool = Field(
-        True, description="networks of 2-D and 3-D convolutions keep the channels of a place together (NHWC, NDHWC)"
+        True,
+        description="networks of 2-D and 3-D convolutions keep the channels of a place together (NHWC, NDHWC); with "
+        "GroupNorm, on CPUs alone",
     )
     fused_optimiser: bool = Field(True, description="a step of the optimiser in one kernel, on accelerators")
     attention: Literal["auto", "math"] = Field(

@@ -35,6 +35,11 @@ def let_go(error: BaseException) -> None:
 def free(error: BaseException) -> None:
     """Give back all that failed work held of the memory, torch's cache included."""
     let_go(error)
+    give_back()
+
+
+def give_back() -> None:
+    """Give a GPU's memory that nothing holds any more back to other processes; torch keeps it for its own use."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

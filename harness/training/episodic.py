@@ -8,6 +8,7 @@ from mmact_oneshot.harness.api import FewShotMethod
 from mmact_oneshot.harness.config.budgets import Budget
 from mmact_oneshot.harness.config.protocols import Protocol
 from mmact_oneshot.harness.data.task.task import Task
+from mmact_oneshot.harness.encoders.placement import placed
 from mmact_oneshot.harness.evaluation.features import FeatureTable, embed_clips, encode_clips
 from mmact_oneshot.harness.evaluation.metrics import measure
 from mmact_oneshot.harness.evaluation.scoring import answer_suite
@@ -28,7 +29,7 @@ def train_on_task(
     Raises:
         DivergedError: a loss or a score is not finite.
     """
-    method.to(context.device.torch)
+    placed(method, context.device.torch)
     if isinstance(source, FeatureTable):
         source = source.held_near(context.device)
     sampler, rows = task.training_sampler(context.seed, budget.queries, protocol.classes)

@@ -12,6 +12,7 @@ from torch import nn
 from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, encode_modality
 from mmact_oneshot.harness.data.task.clip_source import ClipSource
 from mmact_oneshot.harness.encoders.build import state_digest
+from mmact_oneshot.harness.encoders.placement import placed
 from mmact_oneshot.harness.evaluation.features import FeatureTable, encode_clips
 from mmact_oneshot.harness.training.feature_cache import FeatureCache
 from mmact_oneshot.harness.training.job import TrainingJob
@@ -76,7 +77,7 @@ class FrozenFeatures:
             kept = {key.seed, SEARCH_SEED}
             self._shared = {old: table for old, table in self._shared.items() if old[1] in kept}
             encoder, notes = warm_started_encoder(workspace, key)
-            encoder = encoder.to(workspace.device.torch).eval()
+            encoder = placed(encoder, workspace.device.torch).eval()
             left_out = f" without {without}" if without else ""
             rows = workspace.task.role_rows(role)
             title = f"features of the {key.title}{left_out}, {role} classes, seed {key.seed}"
@@ -96,7 +97,7 @@ class FrozenFeatures:
         workspace = self.workspace
         place = (job.row_id, state_digest(nn.ModuleList(method.own_encoders())), role, without)
         if place not in self._own:
-            method.to(workspace.device.torch).eval()
+            placed(method, workspace.device.torch).eval()
             rows = workspace.task.role_rows(role)
             self._own[place] = self._encoded(
                 place,

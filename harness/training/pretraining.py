@@ -11,7 +11,7 @@ from mmact_oneshot.harness.api import Pretraining
 from mmact_oneshot.harness.encoders.build import state_digest
 from mmact_oneshot.harness.records import PretrainingRecord
 from mmact_oneshot.harness.runtime import ranks
-from mmact_oneshot.harness.runtime.device import forget_peak_memory, peak_memory
+from mmact_oneshot.harness.runtime.device import peak_memory
 from mmact_oneshot.harness.runtime.digests import digest
 from mmact_oneshot.harness.runtime.provenance import provenance
 from mmact_oneshot.harness.runtime.seeding import seeded
@@ -47,7 +47,6 @@ def run_pretraining(workspace: Workspace, pretraining: Pretrained, seed: int) ->
         workspace.clips(pretraining.settings, network.modalities), task.role_rows(pretraining.classes)
     )
     title = f"{pretraining.name} pre-training on {' and '.join(network.modalities)}, seed {own}"
-    forget_peak_memory(workspace.device)
     probe = Probe(workspace, pretraining, own) if "validation" not in pretraining.classes else None
     with training_context(
         workspace, own, weights, title=title, name=f"pretraining-{identity}", budget="pretraining"

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmact_oneshot.harness.api import Pretraining, Setup
 from mmact_oneshot.harness.encoders.build import build_encoder
 from mmact_oneshot.harness.encoders.initial_states import start_from
+from mmact_oneshot.harness.encoders.placement import placed
 from mmact_oneshot.harness.training.episodic import validation_accuracy
 from mmact_oneshot.harness.training.initialisation import Pretrained
 from mmact_oneshot.harness.training.objectives import PrototypeObjective
@@ -43,6 +44,6 @@ class Probe:
         encoder = build_encoder(modality, settings, workspace.sensors, self.seed)
         start_from(encoder, states)
         setup = Setup((modality,), workspace.sensors, 0, settings.way, settings.shot, {modality: encoder})
-        method = PrototypeObjective(setup).to(workspace.device.torch)
+        method = placed(PrototypeObjective(setup), workspace.device.torch)
         clips = workspace.clips(settings, (modality,))
         return validation_accuracy(method, workspace.task, clips, workspace.device, workspace.watcher)

@@ -13,6 +13,7 @@ from mmact_oneshot.harness.api import Clips
 from mmact_oneshot.harness.config.specs import VideoEncoderSpec
 from mmact_oneshot.harness.encoders.build import build_encoder
 from mmact_oneshot.harness.encoders.norm import use_group_norm
+from mmact_oneshot.harness.encoders.placement import placed
 from mmact_oneshot.harness.encoders.pooling import pool_map
 from mmact_oneshot.harness.encoders.video import VideoEncoder
 from mmact_oneshot.harness.runtime.errors import HarnessError
@@ -271,6 +272,10 @@ def test_the_order_in_memory_changes_no_result_beyond_rounding(name: str) -> Non
         with seeded("order in memory", name):
             encoder = VideoEncoder(spec, known.frames, known.size, channels_last)
         kernel = next(p for p in encoder.parameters() if p.ndim > 3 and p.shape[1] > 1 and p.shape[-1] > 1)
+        assert (kernel.stride(1) == 1) == channels_last
+        encoder.lay_out("cuda")
+        assert kernel.stride(1) != 1, "GroupNorm has no kernel for it there"
+        placed(encoder, torch.device("cpu"))
         assert (kernel.stride(1) == 1) == channels_last
         vector = encoder(clips_for(name), ("vector",))["vector"]
         vector.square().sum().backward()

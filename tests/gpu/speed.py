@@ -1,7 +1,8 @@
 """What the switches of computing change: ``python -m tests.gpu.speed cuda full FILE [eager 0]``, sizes of a preset.
 
-Each switch off and on, one after the other in one process, on the same random clips: channels last for encoders, TF32
-for heads in float32, compiling for pre-trainings. `oneshot roofline --measure` has clips a second beside the bounds.
+Each switch off and on, one after the other in one process, on the same random clips: channels last for encoders (also
+with GroupNorm, where a run on CUDA has it off), TF32 for heads in float32, compiling for pre-trainings. `oneshot
+roofline --measure` has clips a second beside the bounds.
 """
 
 from __future__ import annotations

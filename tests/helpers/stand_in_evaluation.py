@@ -37,9 +37,8 @@ def evaluate(
     suite, clips, marks = _suite(), np.arange(len(source.store.clips)), [len(copied)]
     rows, batch = np.arange(len(suite.clips)) % len(clips), len(clips) // BATCHES
 
-    def by_itself(clip: int) -> FeatureTable:
-        row = np.asarray([clip])
-        return embed_clips(method, encode_clips(method.encode, source, row, device, 1), device, row)
+    def by_itself(some: np.ndarray) -> FeatureTable:
+        return embed_clips(method, encode_clips(method.encode, source, some, device, batch, at_once=1), device, batch=1)
 
     encoded = encode_clips(method.eval().encode, source, clips, device, batch)
     marks.append(len(copied))
