@@ -99,6 +99,6 @@ def _bytes(workspace: Workspace, work: Work) -> int:
     network = work.network
     try:
         clips = network.clips(workspace.sensors, 2)
-        return step_bytes(network.build(), network.loss, clips, work.at_once, workspace.device, work.of_step)
+        return step_bytes(network.build_shapes(), network.loss, clips, work.at_once, workspace.device, work.of_step)
     except Exception:
         return 0

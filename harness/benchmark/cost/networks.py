@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod, NotApplicable
 from mmact_oneshot.harness.config.settings import Settings
 from mmact_oneshot.harness.data.task.task import Task
 from mmact_oneshot.harness.encoders.build import build_encoder, clips_like
@@ -38,6 +38,16 @@ class Network:
     loss: Callable[[Any, Clips], Tensor]
     modalities: tuple[str, ...]
     settings: Settings
+
+    def build_shapes(self) -> nn.Module:
+        """It without values, which takes no time; with values where a plugin cannot be built otherwise."""
+        try:
+            with torch.device("meta"):
+                return self.build()
+        except NotApplicable:
+            raise
+        except Exception:
+            return self.build()
 
     def clips(self, sensors: tuple[str, ...], count: int, make: Callable[..., Tensor] = torch.zeros) -> Clips:
         """Clips as the network gets them; see :func:`mmact_oneshot.harness.encoders.build.clips_like`."""

@@ -64,9 +64,7 @@ def methods(settings: Settings) -> Iterator[tuple[Row, Settings, FewShotMethod]]
 
 def on_meta_device(network: Network) -> nn.Module:
     """A network of shapes alone, in training: its parameters need gradients."""
-    with torch.device("meta"):
-        built = network.build()
-    return on_meta(built).requires_grad_(True)
+    return on_meta(network.build_shapes()).requires_grad_(True)
 
 
 def _rows(settings: Settings) -> Iterator[tuple[Row, Settings]]:
