@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 
+from mmact_oneshot.harness.api import Clips, Features, FewShotMethod
 from mmact_oneshot.harness.benchmark.conformance import clip_checks
 from mmact_oneshot.harness.benchmark.conformance.checks import check_method
+from mmact_oneshot.harness.benchmark.row import RowRunner
 from mmact_oneshot.harness.evaluation.score_gap import score_gap
 from mmact_oneshot.harness.plugins.methods import load_method
 from mmact_oneshot.harness.records import EvaluationRecord, SkippedRecord
@@ -90,6 +94,30 @@ def test_clips_that_are_embedded_by_what_stands_beside_them_are_seen_where_they_
     run(place)
     (skipped,) = place.records.all(SkippedRecord)
     assert "embeds a clip of suite 'test' otherwise alone than among others" in skipped.reason
+
+
+def test_a_clip_is_embedded_alone_once_a_row_through_the_network_one_at_a_time(tmp_path: Path) -> None:
+    rows = [{"method": "protonet", "modalities": ["sensors"], "training": "end_to_end"}]
+    task = toy_task(toy_store(), studies=study(rows), suites=["test", "test-cross-subject"])
+    place = workspace(tmp_path / "run", task)
+    alone, sizes = list[list[int]](), list[int]()
+    embedded, encode = RowRunner._embedded_alone, FewShotMethod.encode
+
+    def counted(self: Any, job: Any, method: FewShotMethod, encoded: Any, clips: np.ndarray) -> Any:
+        def sized(clips: Clips) -> Features:
+            sizes.append(len(clips))
+            return encode(method, clips)
+
+        alone.append(clips.tolist())
+        with patch.object(method, "encode", sized):
+            return embedded(self, job, method, encoded, clips)
+
+    with patch.object(RowRunner, "_embedded_alone", counted):
+        run(place)
+    checked = [clip for clips in alone for clip in clips]
+    assert len(list(place.records.all(EvaluationRecord))) == 2
+    assert len(checked) == len(set(checked)) == len(sizes)
+    assert set(sizes) == {1}
 
 
 @pytest.mark.parametrize(
