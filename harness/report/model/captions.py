@@ -138,7 +138,9 @@ def rising_note(results: StudySuite) -> tuple[str, ...]:
     if not rising:
         return ()
     limit = f"{STILL_RISING * 100:g} point"
-    return (f"Validation still rose by more than {limit} over the last third of training: {'; '.join(rising)}.",)
+    return (
+        f"Validation of the last third of training is more than {limit} above the third before: {'; '.join(rising)}.",
+    )
 
 
 def data_warnings(data: Mapping[str, Any]) -> list[str]:

@@ -42,7 +42,7 @@ def test_a_row_that_still_rises_is_named_beside_the_matrix(tmp_path: Path) -> No
     assert [still_rising(by_label[name]) for name in ("can", "trx", "protonet")] == [False, True, False]
     assert rise(by_label["trx"]) == pytest.approx(0.1)
     (rising,) = training_notes(results)
-    assert rising.endswith("of training: trx, video.")
+    assert rising.endswith("the third before: trx, video.")
     assert rising in study_blocks(read_report(tmp_path).studies[0]).notes.items
 
 
