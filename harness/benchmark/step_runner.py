@@ -96,10 +96,10 @@ class StepRunner:
                 try:
                     forget_peak_memory(workspace.device)
                     self._do(step)
-                    if workspace.device.accelerator:
-                        give_back()  # for others: what twelve runs on one GPU had once used came to all of its memory
                 except (NotApplicable, DivergedError, ContractError) as error:
                     reason = str(error)
+                if workspace.device.accelerator:
+                    give_back()  # for others: what twelve runs on one GPU had once used came to all of its memory
             if reason and isinstance(step, RowStep):
                 job = step.job
                 ranks.from_first(lambda: RowRunner(self.training).skip(job, reason))

@@ -105,7 +105,7 @@ class VideoEncoder(StagedEncoder):
         """Set how convolutions keep channels, for a kind of device: channels last is 1.3 to 1.9 times as fast on a CPU.
 
         torch's GroupNorm on CUDA takes contiguous maps alone: it copies others before every layer. With channels last
-        a ResNet-50 of an H100 trained at 0.70 of the rate.
+        a ResNet-50 on an H100 trained at 0.70 of the rate.
         """
         copied = device == "cuda" and any(isinstance(layer, nn.GroupNorm) for layer in self.backbone.modules())
         self.backbone.lay_out(self.channels_last and not copied)

@@ -16,10 +16,8 @@ from mmact_oneshot.harness.runtime.errors import DivergedError, HarnessError
 from mmact_oneshot.harness.runtime.memory import in_pieces
 
 EPISODES_AT_ONCE = 512
-GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = (
-    16 << 20,
-    256 << 20,
-)  # bytes of features; some heads take twenty times as much
+GATHERED_AT_ONCE, GATHERED_ON_ACCELERATOR = 16 << 20, 256 << 20
+"""Bytes of features that are scored in one piece; some heads take twenty times as much memory."""
 NOT_SCORED = -1
 
 

@@ -137,10 +137,8 @@ def rising_note(results: StudySuite) -> tuple[str, ...]:
     rising = [row.name for row in results.rows if still_rising(row.measured.trainings)]
     if not rising:
         return ()
-    limit = f"{STILL_RISING * 100:g} point"
-    return (
-        f"Validation of the last third of training is more than {limit} above the third before: {'; '.join(rising)}.",
-    )
+    by = f"more than {STILL_RISING * 100:g} point"
+    return (f"Validation of the last third of training is {by} above the third before: {'; '.join(rising)}.",)
 
 
 def data_warnings(data: Mapping[str, Any]) -> list[str]:
